@@ -1,0 +1,262 @@
+// Watch whole trees, and follow them as they change.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <inotify/detail/directory.hpp>
+#include <inotify/detail/look_ahead.hpp>
+#include <inotify/detail/unique_fd.hpp>
+#include <inotify/watcher.hpp>
+
+namespace inotify::inline v0 {
+
+/// What an AutoWatcher does after an overflow, besides saying so and watching all anew.
+enum class OverflowPolicy {
+  /// One IN_Q_OVERFLOW per root, with the root as its path: what you believe below is old; list it.
+  report,
+  /// The same, and then everything that exists below, as synthetic creates: forget what you believe.
+  announce,
+};
+
+/// Asked about each directory before it is watched, under the name it then has: false leaves it,
+/// and all below, alone.
+using DirectoryFilter = std::function<bool(const Event&)>;
+
+/// A Watcher that watches trees: every directory below a root, now and later.
+///
+///     inotify::AutoWatcher w;
+///     w.add_all("/srv/data", IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE);
+///     for (;;) for (const inotify::Event& e : w.read()) std::cout << e << '\n';
+///
+/// What it promises, once read() has emptied the queue:
+///   - Coverage: every directory below a root is watched, or an event with `error` has named it.
+///   - Existence: what was created in a directory before it could be watched is reported as a
+///     `synthetic` IN_CREATE (of a regular file also IN_CLOSE_WRITE, if the mask asks for it),
+///     parents first, right after the event that revealed it; and nothing is reported twice.
+///     Whoever replays IN_CREATE, IN_DELETE and IN_MOVE has what is on disk.
+///   - Paths: after a directory's rename, everything below is reported under the new name, whatever
+///     the size of the subtree. Paths begin with the name given to add_all.
+///   - A directory that is moved away is unwatched with all below; one that is moved in is watched
+///     and its content reported.
+///   - Only what was asked for is delivered; the library's own listing is not.
+///
+/// To follow a tree it asks the kernel for IN_CREATE, IN_DELETE, IN_MOVE and IN_MOVE_SELF as well,
+/// so mask() of a watch may be wider than what was asked for. OPEN, ACCESS and CLOSE_NOWRITE of a
+/// directory while it is being listed are dropped, other processes' included. Symlinks below a root
+/// are not followed; a root may be one. A root that is renamed keeps its old name: the kernel does
+/// not tell the new one. A renamed ancestor of a root is not told at all.
+///
+/// fileno() is readable as long as anything is to be delivered. It is not the inotify descriptor;
+/// do not read from it. Needs a mounted /proc. Errors, thread safety: as for Watcher. Source:
+/// python-inotify, AutoWatcher.
+class INOTIFY_API AutoWatcher : public Watcher {
+ public:
+  struct Options {
+    /// See DirectoryFilter. It is shown a synthetic IN_CREATE|IN_ISDIR; it must not call the
+    /// watcher. Default: all.
+    DirectoryFilter add_filter{};
+    /// Whether add_all reports what exists, as synthetic creates.
+    bool announce = false;
+    OverflowPolicy overflow = OverflowPolicy::report;
+    /// Whether to stay on the file system of the root.
+    bool one_file_system = false;
+  };
+
+  AutoWatcher();
+  explicit AutoWatcher(Options options);
+  explicit AutoWatcher(std::error_code& ec);
+  AutoWatcher(Options options, std::error_code& ec);
+
+  AutoWatcher(AutoWatcher&&) noexcept = default;
+  AutoWatcher& operator=(AutoWatcher&&) noexcept = default;
+  ~AutoWatcher() override = default;
+
+  [[nodiscard]] int fileno() const noexcept override { return epoll_.get(); }
+
+  /// Watches one file or directory for itself. On a directory of a followed tree this adds to what
+  /// is told of it and narrows nothing. Errors: as for Watcher::add, and EINVAL for IN_ONESHOT and
+  /// IN_MASK_CREATE, which would leave holes.
+  int add(const std::filesystem::path& path, Mask mask) override;
+  int add(const std::filesystem::path& path, Mask mask, std::error_code& ec) override;
+
+  /// Makes `path` a root: it and every directory below it is watched from now on. Returns the watch
+  /// descriptors set. A root that is a file is watched for itself. Calling it again for a root
+  /// changes its mask.
+  ///
+  /// A bad root throws. A directory below it that cannot be watched is a hole: `onerror` is called
+  /// with it or, without one, the next read() delivers an event with `error` and its path. What can
+  /// be watched is watched. See retry_holes().
+  std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
+                           const OnError& onerror = {}) override;
+
+  /// For a root: ends the following of its tree. For what was added by add(): takes that interest
+  /// back. For another directory of a tree: it and all below is no longer watched. See
+  /// Watcher::remove.
+  using Watcher::remove;
+  void remove(int wd, std::error_code& ec) override;
+
+  /// Tries again to watch the directories that could not be watched, and returns how many still
+  /// cannot. What is found is reported by the next read(), and so is a cause that has changed.
+  std::size_t retry_holes();
+
+  /// The bytes queued in the kernel, and those pulled from it and not yet delivered.
+  [[nodiscard]] std::size_t readable() const override;
+
+  void close() noexcept override;
+
+ protected:
+  bool collect(std::error_code& ec) override;
+
+ private:
+  using Entry = detail::LookAhead::Entry;
+  using NodeId = detail::NodeId;
+
+  struct Found {
+    std::string name;
+    unsigned char type;  // DT_*
+  };
+  struct Old {
+    detail::WatchTable::Bits bits;
+    std::string path;
+  };
+  // A directory of which this listing made OPEN, ACCESS and CLOSE_NOWRITE, and where it stands.
+  struct Quiet {
+    int wd = -1;
+    int parent_wd = -1;
+    std::string_view name{};
+  };
+
+  /// What following needs, asked for or not.
+  static constexpr Mask follow_bits = IN_CREATE | IN_DELETE | IN_MOVE | IN_MOVE_SELF;
+
+  // ---- auto_watcher.cpp: roots, and reading
+
+  void open_epoll(std::error_code& ec);
+  void update_readiness(bool has_found) noexcept;
+  std::size_t pull(std::size_t bytes, const Quiet& quiet, std::error_code& ec);
+  std::size_t pull_queued(const Quiet& quiet);
+  NodeId root_node(std::string_view path, int wd);
+
+  // ---- auto_watcher_events.cpp: one function per kind of event
+
+  void interpret(const RawEvent& raw);
+  void on_self(NodeId node, const RawEvent& raw);
+  void on_create(NodeId parent, const RawEvent& raw);
+  void on_delete(NodeId parent, const RawEvent& raw);
+  bool on_moved_from(NodeId parent, const RawEvent& raw);
+  void on_moved_to(NodeId parent, const RawEvent& raw);
+  void on_overflow();
+  void rename(NodeId parent, const RawEvent& raw, const Entry& to);
+  bool swap(NodeId parent, const RawEvent& raw, const Entry& to, const Entry& back_from,
+            const Entry& back_to);
+  void exchange(NodeId parent, const RawEvent& raw, const Entry& to, const Entry& back_from,
+                const Entry& back_to);
+  void settle_swap(NodeId parent, const RawEvent& raw, const Entry& to, const Entry& back_from,
+                   const Entry& back_to);
+  const Entry* next_name_event(const Entry& entry, int wd, int other_wd);
+  bool exchanges(NodeId parent, const RawEvent& raw, const Entry& back);
+  void settle(NodeId parent, const RawEvent& raw);
+  const Entry* doubt_departure(NodeId parent, const Entry& to);
+  const Entry* next_here(NodeId parent, const Entry& entry);
+  const Entry* find_arrival(NodeId parent, const RawEvent& raw);
+  void settle_in(NodeId node);
+  void update_wishes(NodeId node, bool is_refused);
+  void update_wishes_below(NodeId top);
+  void widen(NodeId node);
+  void rewalk(NodeId root);
+  bool restore(int wd, const Old& old);
+
+  std::size_t tell(NodeId node, const RawEvent& raw);
+  void link(NodeId from_parent, const RawEvent& from, std::size_t from_index, NodeId to_parent,
+            const RawEvent& to, std::size_t to_index);
+  void forget_name(NodeId parent, std::string_view name);
+  void detach(NodeId node);
+  void detach_below(NodeId node);
+
+  // ---- auto_watcher_enter.cpp: watching a directory, and reporting what it holds
+
+  void want(NodeId parent, std::string_view name, bool told);
+  void enter_wanted();
+  void enter(NodeId node);
+  NodeId take_over(NodeId node, int wd, Mask mask);
+  void enter_root(NodeId root, detail::Directory directory, int fresh_wd, std::error_code& ec);
+  void reenter_root(NodeId root);
+  void report_found(NodeId node, bool is_new);
+  void tell_found(NodeId parent, std::string_view name, unsigned char type);
+  void drop(NodeId node);
+  void defer(NodeId node, std::error_code ec);
+  void retry_deferred();
+  void give_up(NodeId node, std::error_code ec);
+  void report_hole(std::string_view path, std::error_code ec);
+
+  bool accepts(NodeId node);
+  bool leaves(NodeId node);
+  [[nodiscard]] bool is_watched(NodeId node) const noexcept {
+    return node != detail::no_node && table_.wd(node) >= 0;
+  }
+  [[nodiscard]] bool is_followed(int wd) const noexcept {
+    const NodeId node = table_.by_wd(wd);
+    return node != detail::no_node && table_.bits(node).asked != 0;
+  }
+  [[nodiscard]] Mask inherited(NodeId parent) const noexcept;
+  Mask wish(NodeId node, bool is_refused);
+  [[nodiscard]] bool strays(const detail::Directory& directory,
+                            const detail::Directory& parent) const;
+  void list(const detail::Directory& directory, const Quiet& quiet, int fresh_wd,
+            std::error_code& ec);
+  void barrier(NodeId parent);
+  int watch_open(const detail::Directory& directory, Mask mask, std::error_code& ec);
+  void verify(NodeId node, const detail::Directory& directory, std::error_code& ec);
+  const detail::Directory* open(NodeId node, std::error_code& ec);
+  bool open_as(NodeId node, const std::string& path, std::error_code& ec);
+  bool pull_rename(NodeId node);
+  bool path_now(NodeId node, std::string& path);
+  void release(int wd);
+
+  Options options_;
+  detail::UniqueFd epoll_;  // over the inotify descriptor and ready_
+  detail::UniqueFd ready_;  // an eventfd: something pulled or found is not delivered yet
+  bool is_ready_ = false;
+
+  detail::LookAhead look_ahead_;
+  std::unordered_map<int, Mask> hand_;        // what add() asked for, by wd
+  std::unordered_map<int, Mask> root_masks_;  // what add_all() asked for, by wd
+  std::unordered_map<NodeId, int> causes_;    // the errno of each hole
+  std::unordered_set<int> released_;          // wds whose IN_IGNORED is of our own making
+
+  // Directories to enter: nodes with `wanted` set. An id in these lists whose node is no longer
+  // wanted is stale and skipped.
+  std::deque<NodeId> todo_;
+  std::vector<std::pair<NodeId, std::error_code>>
+      deferred_;  // to be tried again when the look-ahead is empty
+  bool is_retry_ = false;
+  bool announce_ = true;  // report what the listings of todo_ find
+
+  // Used while entering; members to reuse their memory.
+  std::vector<Found> found_;
+  std::string path_;
+  detail::EventBatch question_;
+  detail::Directory opened_;  // verified: the directory of opened_wd_
+  int opened_wd_ = -1;
+
+  // Watches forgotten in an overflow and not met again yet, by wd.
+  std::unordered_map<int, Old> old_;
+
+  // Of an add_all under way: the watches it set, the holes it found.
+  struct Walk {
+    std::vector<int> wds;
+    std::vector<std::pair<std::string, std::error_code>> holes;
+  };
+  Walk* walk_ = nullptr;
+};
+
+}  // namespace inotify::inline v0

@@ -1,0 +1,74 @@
+// A directory held open for a moment.
+#pragma once
+
+#include <dirent.h>
+#include <sys/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <string_view>
+#include <system_error>
+
+#include <inotify/detail/unique_fd.hpp>
+
+namespace inotify::inline v0::detail {
+
+/// "/proc/self/fd/N": the name under which inotify_add_watch(2) takes an open descriptor. It names
+/// the inode itself, however the tree above it is renamed meanwhile [32]. Needs a mounted /proc.
+class DescriptorPath {
+ public:
+  explicit DescriptorPath(int fd) noexcept {
+    std::snprintf(text_.data(), text_.size(), "/proc/self/fd/%d", fd);
+  }
+  [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+ private:
+  std::array<char, 32> text_;
+};
+
+/// Owns a directory descriptor. Keep none: an open descriptor delays the DELETE_SELF of its
+/// directory [7].
+class Directory {
+ public:
+  /// For `name_only`: O_PATH, enough to look up names in it, and without an IN_OPEN event [26].
+  enum class Use { name_only, list };
+
+  Directory() = default;
+  /// Opens `path`, relative to `at` if that is a descriptor (AT_FDCWD for the process's own
+  /// directory). A symlink as the last component is refused with ENOTDIR or ELOOP unless `follow`.
+  /// Of any length, PATH_MAX or not.
+  Directory(int at, const char* path, Use use, bool follow, std::error_code& ec);
+
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  void close() noexcept { fd_.reset(); }
+
+  /// Calls `visit(name, type)` for each entry but "." and "..", with `type` a DT_* constant, never
+  /// DT_UNKNOWN for what still exists. `name` is valid during the call.
+  template <class Visit>
+  void list(Visit visit, std::error_code& ec) const {
+    struct Caller {
+      static void call(void* visit, std::string_view name, unsigned char type) {
+        (*static_cast<Visit*>(visit))(name, type);
+      }
+    };
+    list_with(&Caller::call, &visit, ec);
+  }
+
+  /// The DT_* type of an entry, not followed; DT_UNKNOWN if there is none.
+  [[nodiscard]] unsigned char type_of(const char* name) const noexcept;
+
+  /// A look-up that must take this directory's lock, and so returns only when a rename, unlink or
+  /// creation that was under way in it is over and its events are queued [18]. A name of 256 bytes
+  /// does it (ENAMETOOLONG) and leaves no dentry behind.
+  void fence() const noexcept;
+
+ private:
+  void list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
+                 std::error_code& ec) const;
+
+  UniqueFd fd_;
+};
+
+}  // namespace inotify::inline v0::detail

@@ -1,0 +1,138 @@
+// Events pulled from the kernel and not yet interpreted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+#include <inotify/raw_event.hpp>
+
+namespace inotify::inline v0::detail {
+
+/// A queue of raw events behind the kernel's own, in which one can look ahead: what the disk shows
+/// is newer than what the queue tells, so an answer of the disk may be used only for names that the
+/// events still to come do not touch [31, 32].
+///
+/// The index that answers is built when the first question comes, over what has not been
+/// interpreted yet: a stream that raises no question costs no more than the walk.
+///
+/// Invariants
+///   1. Events are handed out in the order in which they came, but for those that were taken early,
+///      which are skipped.
+///   2. The bytes of an event live until the event after it has been handed out.
+///   3. The index, once built, holds the name events (create, delete, moved) by (wd, name) and by
+///      wd, and MOVE_SELF by (wd, ""), from the current event, inclusively, up to `indexed_`. Its
+///      keys point into segments: it is forgotten with the first segment that goes, and built anew
+///      over the rest.
+class LookAhead {
+ public:
+  /// An event that waits, or the current one. Pointers stay good over append().
+  struct Entry {
+    RawEvent raw;
+    std::uint64_t sequence = 0;  // from 1
+    const Entry* next_of_wd = nullptr;
+    const Entry* next_of_name = nullptr;
+    bool taken = false;
+    bool is_doubtful = false;  // a mark of the interpreter's, for when its turn comes
+  };
+
+  /// Room for the next read(2): at least one event fits.
+  std::span<std::byte> room();
+
+  /// Takes over `events`, which fill the front of room(), but for those that `is_noise` says are
+  /// not worth it.
+  template <class IsNoise>
+  void append(RawEvents events, IsNoise is_noise) {
+    const std::uint64_t before = pushed_;
+    for (const RawEvent& raw : events) {
+      if (!is_noise(raw)) push(raw);
+    }
+    if (pushed_ != before) segments_.back().used += events.bytes().size();
+  }
+
+  /// Hands out the next event: the current one from now on. False if there is none.
+  bool next(RawEvent& raw);
+  [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
+  /// The size of what is still to be interpreted.
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  void clear() noexcept;
+
+  // ---- questions about what comes after the current event
+
+  /// Whether a name event of that directory will speak of that name.
+  [[nodiscard]] bool touches(int wd, std::string_view name);
+  /// Whether a MOVED_FROM of that name comes.
+  [[nodiscard]] bool leaves(int wd, std::string_view name);
+  /// The first MOVED_FROM of that name after `entry`; if that is null, the current event or the
+  /// first after it. Or null.
+  [[nodiscard]] const Entry* departure(int wd, std::string_view name, const Entry* entry);
+  /// The MOVED_TO with that cookie, or null.
+  [[nodiscard]] const Entry* arrival(std::uint32_t cookie);
+  /// The current event, which must be a name event.
+  [[nodiscard]] const Entry& current();
+  /// The first name event of the directory `wd` that comes after `entry`, or null.
+  [[nodiscard]] const Entry* following(const Entry& entry, int wd);
+  /// Whether a MOVE_SELF of that watch stands after `entry` and before `end`, which may be null for
+  /// none.
+  [[nodiscard]] bool moves_self(int wd, const Entry& entry, const Entry* end);
+
+  /// Takes an event out early: next() will skip it, and no answer speaks of it any more.
+  void take(const Entry& entry);
+  /// Marks an event that is to come.
+  void doubt(const Entry& entry) { mine(entry).is_doubtful = true; }
+  /// Takes out all name events of a directory that are to come.
+  void take_all(int wd);
+
+ private:
+  struct Key {
+    int wd;
+    std::string_view name;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept {
+      return std::hash<std::string_view>{}(key.name) +
+             static_cast<unsigned>(key.wd) * 0x9E3779B97F4A7C15U;
+    }
+  };
+  struct Chain {
+    const Entry* first;
+    Entry* last;
+  };
+  struct Segment {
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t used = 0;
+    std::uint64_t last_sequence = 0;  // of the events in it
+  };
+
+  static constexpr std::size_t segment_size = 64 * 1024;
+
+  Entry& mine(const Entry& entry) { return entries_[entry.sequence - entries_.front().sequence]; }
+  void push(const RawEvent& raw);
+  void pop();
+  void release_segments();
+  void index();
+  void forget_index() noexcept;
+  [[nodiscard]] const Entry* first_of_name(int wd, std::string_view name);
+  [[nodiscard]] bool is_to_come(const Entry& entry) const noexcept {
+    return !entry.taken && entry.sequence > current_;
+  }
+
+  std::deque<Segment> segments_;
+  std::deque<Entry> entries_;  // the current event, if any, is the first
+  std::uint64_t current_ = 0;  // its sequence; 0 before the first
+  std::uint64_t pushed_ = 0;   // the sequence of the last
+  std::size_t bytes_ = 0;
+
+  std::unordered_map<Key, Chain, KeyHash> by_name_;
+  std::unordered_map<int, Chain> by_wd_;
+  std::unordered_map<std::uint32_t, const Entry*> arrivals_;
+  std::uint64_t indexed_ = 0;  // the sequence of the last event in it; 0: there is no index
+};
+
+}  // namespace inotify::inline v0::detail

@@ -1,0 +1,37 @@
+// Errors that explain themselves.
+//
+// The rule, for the whole library: a call that can fail has two forms. One throws
+// std::filesystem::filesystem_error with the path where there is one, else std::system_error; the
+// other takes a std::error_code&, which it clears on success. Either way the code's value is the
+// errno, it compares equal to the std::errc of that name, and its message() says what to do about
+// it. Overflow and IN_IGNORED are events, not errors.
+#pragma once
+
+#include <string_view>
+#include <system_error>
+
+#include <inotify/version.hpp>
+
+namespace inotify::inline v0 {
+
+/// The category of every std::error_code this library makes. value() is an errno, and `code ==
+/// std::errc::no_space_on_device` and the like hold as for the system's own category. message()
+/// speaks of inotify: for ENOSPC it is never "No space left on device", but names the sysctl, its
+/// value, what this process uses and the command to raise it, as of the moment it is called.
+/// Thread-safe.
+INOTIFY_API const std::error_category& error_category() noexcept;
+
+/// `errno_value` as an error code of that category.
+inline std::error_code make_error(int errno_value) noexcept {
+  return {errno_value, error_category()};
+}
+
+namespace detail {
+
+/// Throws as the rule above says: `call` is the public name of what failed.
+[[noreturn]] INOTIFY_API void throw_error(const char* call, std::error_code ec);
+[[noreturn]] INOTIFY_API void throw_error(const char* call, std::string_view path,
+                                          std::error_code ec);
+
+}  // namespace detail
+}  // namespace inotify::inline v0

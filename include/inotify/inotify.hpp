@@ -1,0 +1,18 @@
+// inotify++: know what happens in a directory tree. This header includes all the others.
+//
+// The order is the order in which to read them, and in which the data flows:
+//     kernel queue -> Instance -> RawEvents -> WatchTable -> Watcher -> your loop
+//                                             -> LookAhead -> AutoWatcher -> your loop
+#pragma once
+
+#include <inotify/version.hpp>
+
+#include <inotify/auto_watcher.hpp>
+#include <inotify/error.hpp>
+#include <inotify/event.hpp>
+#include <inotify/instance.hpp>
+#include <inotify/limits.hpp>
+#include <inotify/mask.hpp>
+#include <inotify/raw_event.hpp>
+#include <inotify/threshold.hpp>
+#include <inotify/watcher.hpp>

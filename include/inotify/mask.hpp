@@ -1,0 +1,40 @@
+// The names of the IN_* bits, both ways.
+//
+// Masks are plain 32-bit integers made of the kernel's own IN_* constants: what inotify(7)
+// documents is what one types and greps for.
+#pragma once
+
+#include <sys/inotify.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <inotify/version.hpp>
+
+namespace inotify::inline v0 {
+
+/// A set of IN_* bits: what to watch for, or what happened.
+using Mask = std::uint32_t;
+
+/// The names of the bits set in `mask`, lowest bit first: `{"IN_CREATE", "IN_ISDIR"}`. A bit that
+/// inotify(7) does not define is told in hexadecimal ("0x10000"), so nothing is hidden. Source:
+/// python-inotify, decode_mask. Thread-safe.
+INOTIFY_API std::vector<std::string> decode_mask(Mask mask);
+
+/// The same as one string, as one would write it in C: "IN_CREATE|IN_ISDIR"; "0" for an empty mask.
+/// All twelve event bits together are "IN_ALL_EVENTS". Thread-safe.
+INOTIFY_API std::string to_string(Mask mask);
+
+/// The inverse of to_string: names separated by '|' or ',', blanks ignored, "IN_" optional, in any
+/// case, with the combinations IN_CLOSE, IN_MOVE and IN_ALL_EVENTS, and numbers as C writes them
+/// (0x100). Throws std::invalid_argument that names the word it does not know; an empty text is
+/// such a word. Thread-safe.
+INOTIFY_API Mask parse_mask(std::string_view text);
+
+/// As above; sets `ec` to std::errc::invalid_argument and returns 0 instead of throwing.
+INOTIFY_API Mask parse_mask(std::string_view text, std::error_code& ec);
+
+}  // namespace inotify::inline v0

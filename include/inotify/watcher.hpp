@@ -1,0 +1,290 @@
+// Watch files and directories; read events that carry their paths.
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <inotify/detail/event_batch.hpp>
+#include <inotify/detail/rename_halves.hpp>
+#include <inotify/detail/watch_table.hpp>
+#include <inotify/error.hpp>
+#include <inotify/event.hpp>
+#include <inotify/instance.hpp>
+#include <inotify/mask.hpp>
+
+namespace inotify::inline v0 {
+
+/// A watch, as watches() yields it.
+struct Watch {
+  std::string path;
+  int wd;
+  Mask mask;  ///< The kernel's.
+};
+
+/// What is known of a path, and of a watch descriptor.
+struct WdMask {
+  int wd;
+  Mask mask;
+};
+struct PathMask {
+  std::string path;
+  Mask mask;
+};
+
+/// Told of a directory that could not be watched, with its path and the cause. May throw, which
+/// ends the walk.
+using OnError = std::function<void(const std::filesystem::filesystem_error&)>;
+
+class WalkRange;
+
+/// An inotify instance that knows the path of each of its watches.
+///
+///     inotify::Watcher w;
+///     w.add("/etc", IN_CREATE | IN_MOVED_TO);
+///     for (const inotify::Event& e : w.read()) std::cout << e << '\n';
+///
+/// It watches what it is told to, and nothing else; to follow a tree use AutoWatcher, which is one.
+/// A rename is followed when both of its halves are seen: what is watched at or below the old name
+/// is reported under the new one from then on. Two names that are exchanged (RENAME_EXCHANGE) are
+/// not told apart from two renames, and a name that is added while several renames of it are still
+/// unread may be taken for another: AutoWatcher tells these apart, too.
+///
+/// Paths are bytes. "a//b/./c" is the same as "a/b/c"; ".." stays, for it may cross a symlink. A
+/// relative path is reported as it was given, and means what it meant when it was added.
+///
+/// Errors: see error.hpp. Each call that the kernel may refuse has a form with std::error_code&. A
+/// call on a closed watcher fails with EBADF. An event for a watch that is not known is delivered
+/// with an empty path, never an error.
+///
+/// Thread safety: interrupt() from any thread and from a signal handler; everything else from one
+/// thread at a time. No thread is started, no signal is handled, nothing is global. Move-only.
+/// Source: python-inotify, Watcher.
+class INOTIFY_API Watcher {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+
+  /// Errors: EMFILE (the instances of this user, or the descriptors of this process, are used up),
+  /// ENOMEM.
+  Watcher();
+  explicit Watcher(std::error_code& ec);
+
+  Watcher(Watcher&&) noexcept = default;
+  Watcher& operator=(Watcher&&) noexcept = default;
+  virtual ~Watcher() = default;
+
+  /// The descriptor to poll for reading: readable as long as read() has something to take; -1 when
+  /// closed.
+  [[nodiscard]] virtual int fileno() const noexcept { return instance_.fileno(); }
+
+  // ---- what is watched
+
+  /// Watches `path` for the events in `mask`, or changes the mask of its watch; returns the watch
+  /// descriptor. The flags of inotify(7) may be given as well (IN_ONLYDIR, IN_DONT_FOLLOW,
+  /// IN_MASK_ADD, IN_ONESHOT, ...).
+  ///
+  /// A path that leads to an inode watched under another name (hard link, symlink, bind mount)
+  /// becomes a further name of that watch and adds its mask to it; events are reported under the
+  /// first name. Widening a mask loses nothing; narrowing the mask of a path that is watched
+  /// replaces it, and the kernel may then drop an event that is on its way [33].
+  ///
+  /// Errors, with nothing changed: EINVAL (no event bit in `mask`, or a bit that inotify does not
+  /// know), ENOENT, EACCES, ENOTDIR, EEXIST (IN_MASK_CREATE), ENAMETOOLONG, ENOSPC (the limit on
+  /// watches), ENOMEM.
+  virtual int add(const std::filesystem::path& path, Mask mask);
+  virtual int add(const std::filesystem::path& path, Mask mask, std::error_code& ec);
+
+  /// Watches `path` and every directory below it: parents before children, each watched first and
+  /// listed after, so that what appears meanwhile is reported by one of the two. Symlinks below
+  /// `path` are not followed. Returns the watch descriptors, the root's first.
+  ///
+  /// A root that cannot be watched always throws. Below it an error in `ignored_errors` is a race
+  /// with somebody who deletes, and skipped. Any other goes to `onerror`; without one, the first is
+  /// thrown once the walk is over, with how many there were: what could be watched stays watched.
+  virtual std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
+                                   const OnError& onerror = {});
+
+  /// The same, lazily: a range that watches one more directory per step and yields its watch
+  /// descriptor. Run through all of it to have all watched. The watcher must outlive it, and stay
+  /// where it is. Events may be read and watches changed between the steps.
+  WalkRange add_iter(const std::filesystem::path& path, Mask mask, OnError onerror = {});
+
+  /// What add_all takes for a race below its root.
+  std::vector<int> ignored_errors{ENOENT, EPERM, ENOTDIR};
+
+  /// Ends a watch, under all its names. Its entry stays until its IN_IGNORED has been read, for
+  /// what is queued before that still arrives, with its path. A watch that the kernel has dropped
+  /// already is no error. Errors: EINVAL, unknown wd.
+  virtual void remove(int wd);
+  virtual void remove(int wd, std::error_code& ec);
+
+  /// Takes a path away from its watch; with its last path the watch ends, as above. Errors: ENOENT,
+  /// `path` is not watched.
+  virtual void remove_path(const std::filesystem::path& path);
+  virtual void remove_path(const std::filesystem::path& path, std::error_code& ec);
+
+  // ---- what is known
+
+  /// The watch of a path, if it is watched.
+  [[nodiscard]] std::optional<WdMask> path(const std::filesystem::path& path) const;
+  /// The path under which a watch is reported, if it is one.
+  [[nodiscard]] std::optional<PathMask> wd(int wd) const;
+  /// All names of a watch, the one it is reported under first.
+  [[nodiscard]] std::vector<std::string> paths(int wd) const;
+  /// A snapshot of all names of all watches, parents before children.
+  [[nodiscard]] std::vector<Watch> watches() const;
+  /// The number of watches the kernel holds for us; a watch of several names counts once.
+  [[nodiscard]] std::size_t num_watches() const noexcept { return table_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return num_watches(); }
+  [[nodiscard]] bool empty() const noexcept { return num_watches() == 0; }
+
+  // ---- reading
+
+  /// Waits for events and returns them; empty only if interrupt() ended the wait. The span, and
+  /// every view in its events, is valid until the next call on this watcher. In the steady state
+  /// nothing is allocated.
+  ///
+  /// All events of the batch have been applied to the table before the first is seen, so a slow
+  /// handler widens no race; yet each carries the path that was right at its own place in the
+  /// stream. Errors: ENODATA if it would wait though nothing is watched, EBADF.
+  std::span<const Event> read();
+  std::span<const Event> read(std::error_code& ec);
+
+  /// The same, but waits at most `timeout`, and may return an empty span; 0ms takes what is there.
+  std::span<const Event> read(milliseconds timeout);
+  std::span<const Event> read(milliseconds timeout, std::error_code& ec);
+
+  /// Bytes that a read would take now: a measure for Threshold. Errors: EBADF.
+  [[nodiscard]] virtual std::size_t readable() const { return instance_.readable(); }
+
+  /// Ends a blocked read() in another thread, or the next one that would block. Async-signal-safe.
+  void interrupt() const noexcept { instance_.interrupt(); }
+
+  [[nodiscard]] bool is_open() const noexcept { return instance_.is_open(); }
+
+  /// Ends all watches and frees the descriptor. Events not read are gone. Closing twice is fine.
+  virtual void close() noexcept;
+
+ protected:
+  /// Takes what can be had without waiting and adds what it means to `batch_`. Returns whether
+  /// calling it again at once may bring more.
+  virtual bool collect(std::error_code& ec);
+
+  /// add() without regard to what is queued.
+  int watch(const std::filesystem::path& path, Mask mask, std::error_code& ec);
+
+  /// The watches in the table that the kernel does not have.
+  [[nodiscard]] std::vector<int> dead_watches() const;
+
+  /// Starts a call that may add events to the batch: what has been delivered goes.
+  void begin_batch() noexcept;
+
+  /// Appends the event `raw` about `node`, or about an unknown watch if that is no_node.
+  Event& report(detail::NodeId node, const RawEvent& raw);
+
+  /// Why `mask` and `path` cannot be watched whatever the kernel says, or no error.
+  static std::error_code check(const std::filesystem::path& path, Mask mask) noexcept;
+  /// Throws what `ec` means for add(path, mask).
+  [[noreturn]] static void throw_add_error(const std::filesystem::path& path, Mask mask,
+                                           std::error_code ec);
+
+  static constexpr std::size_t buffer_size = 64 * 1024;
+
+  Instance instance_;
+  detail::WatchTable table_;
+  detail::EventBatch batch_;
+  bool is_delivered_ = true;  // the batch, by the last read()
+
+ private:
+  void apply(const RawEvent& raw);
+  void moved_from(const RawEvent& raw, std::size_t index);
+  void moved_to(const RawEvent& raw, std::size_t index);
+  int replace_mask(detail::NodeId node, const std::filesystem::path& path, Mask mask,
+                   std::error_code& ec);
+  int bind(std::string_view path, int wd, Mask mask);
+  std::uint64_t mark(std::string_view path) const noexcept;
+  bool is_younger(detail::NodeId node, std::uint64_t position) const;
+  void lose_name(detail::NodeId parent, std::string_view name);
+
+  std::unique_ptr<std::byte[]> buffer_;
+  detail::RenameHalves halves_;
+  std::uint64_t batches_ = 0;
+  bool overflowed_ = false;     // and the queue has not been empty since
+  std::uint64_t position_ = 0;  // bytes of the stream that have been applied
+
+  // Where in the stream a watch began, for those that the stream has not reached yet: an older
+  // rename of their name concerns somebody else who bore it.
+  std::unordered_map<int, std::uint64_t> begin_of_;
+
+  // The path of the node reported last.
+  detail::NodeId last_node_ = detail::no_node;
+  std::uint64_t last_version_ = 0;
+  std::string last_path_;
+};
+
+/// What add_iter returns: an input range of watch descriptors. Dereferencing yields the watch
+/// descriptor added last; incrementing lists that directory and goes on to the next that can be
+/// watched. Throws as add_all does. Move-only.
+class INOTIFY_API WalkRange {
+ public:
+  WalkRange(const WalkRange&) = delete;
+  WalkRange& operator=(const WalkRange&) = delete;
+  class iterator {
+   public:
+    using value_type = int;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+
+    int operator*() const noexcept { return range_->wd_; }
+    iterator& operator++() {
+      range_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const noexcept { return range_->done_; }
+
+   private:
+    friend class WalkRange;
+    explicit iterator(WalkRange& range) noexcept : range_(&range) {}
+    WalkRange* range_;
+  };
+
+  WalkRange(WalkRange&&) = default;
+  WalkRange& operator=(WalkRange&&) = default;
+
+  [[nodiscard]] iterator begin() noexcept { return iterator(*this); }
+  [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
+
+ private:
+  friend class Watcher;
+  WalkRange(Watcher& watcher, std::string root, Mask mask, OnError onerror);
+
+  void advance();
+  void list(const std::string& path);
+  void fail(const std::string& path, std::error_code ec);
+
+  Watcher* watcher_;
+  Mask mask_;
+  OnError onerror_;
+  std::string current_;            // watched, not listed yet
+  bool is_root_ = true;            // current_ is the root
+  std::vector<std::string> todo_;  // seen in a listing, not watched yet
+  int wd_ = -1;
+  bool done_ = false;
+  // Without `onerror_`: the first failure, and how many there were.
+  std::string failed_path_;
+  std::error_code failed_;
+  std::size_t failures_ = 0;
+};
+
+}  // namespace inotify::inline v0

@@ -1,0 +1,396 @@
+// Watching a directory that has appeared, and reporting what it holds.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+#include <inotify/auto_watcher.hpp>
+
+namespace inotify::inline v0 {
+
+using detail::Directory;
+using detail::no_node;
+
+// ---- what is to be entered
+
+// Puts (parent, name) on the list. `told`: the consumer knows that it exists.
+void AutoWatcher::want(NodeId parent, std::string_view name, bool told) {
+  const NodeId node = table_.ensure_child(parent, name);
+  auto& bits = table_.bits(node);
+  bits.wanted = 1;
+  bits.untold = !told;
+  bits.hole = 0;
+  todo_.push_back(node);
+}
+
+// Breadth first, so that parents are reported before children and siblings share their open parent.
+void AutoWatcher::enter_wanted() {
+  while (!todo_.empty()) {
+    const NodeId node = todo_.front();
+    todo_.pop_front();
+    if (table_.is_live(node) && table_.bits(node).wanted != 0) enter(node);
+  }
+  opened_ = {};
+  opened_wd_ = -1;
+}
+
+// No longer wanted: somebody else's business, or nobody's.
+void AutoWatcher::drop(NodeId node) {
+  auto& bits = table_.bits(node);
+  bits.wanted = bits.untold = bits.hole = 0;
+  table_.prune(node);
+}
+
+// What failed may be out of date: the look-ahead may hold the reason. So it is tried again when
+// that is empty; what still fails then is a hole.
+void AutoWatcher::defer(NodeId node, std::error_code ec) {
+  if (is_retry_ && look_ahead_.empty()) {
+    give_up(node, ec);
+  } else {
+    deferred_.emplace_back(node, ec);
+  }
+}
+
+void AutoWatcher::retry_deferred() {
+  if (deferred_.empty()) return;
+  for (const auto& [node, cause] : std::exchange(deferred_, {})) todo_.push_back(node);
+  is_retry_ = true;
+  enter_wanted();
+  is_retry_ = false;
+}
+
+void AutoWatcher::give_up(NodeId node, std::error_code ec) {
+  auto& bits = table_.bits(node);
+  bits.wanted = 0;
+  const int cause = std::exchange(causes_[node], ec.value());
+  if (bits.hole != 0 && cause == ec.value()) return;  // told already
+  bits.hole = 1;
+  table_.path(node, path_);
+  if (walk_ != nullptr) {
+    walk_->holes.emplace_back(path_, ec);
+  } else {
+    report_hole(path_, ec);
+  }
+}
+
+void AutoWatcher::report_hole(std::string_view path, std::error_code ec) {
+  Event& event = batch_.add(path, {});
+  event.mask = IN_ISDIR;
+  event.error = ec;
+}
+
+// ---- entering
+
+// The disk shows a newer world than the queue tells. What it shows of a name may be used only if no
+// event still to come touches that name; all that could touch it is in the look-ahead, because the
+// watch is set first, the listing comes after, the fence lets no rename of the name be half done,
+// and what is queued by then is pulled [31, 32].
+void AutoWatcher::enter(NodeId node) {
+  const NodeId parent = table_.parent(node);
+  const int parent_wd = table_.wd(parent);
+  if (table_.bits(node).is_root != 0 && inherited(parent) == 0) {
+    table_.bits(node).wanted = 0;
+    return reenter_root(node);
+  }
+  const bool is_refused = !accepts(node);
+  if (parent_wd < 0 || (is_refused && table_.bits(node).untold == 0)) return drop(node);
+  if (leaves(parent)) return defer(node, {});  // nothing of a leaving tree is reported
+  std::error_code ec;
+  const Directory* above = open(parent, ec);
+  if (above == nullptr) return defer(node, ec);
+
+  const std::string name(table_.name(node));
+  Directory directory;
+  if (!is_refused)
+    directory = Directory(above->fd(), name.c_str(), Directory::Use::list, false, ec);
+  if (directory.is_open() && strays(directory, *above)) return drop(node);
+  const bool is_directory = !is_refused && ec != std::errc::not_a_directory &&
+                            ec != std::errc::too_many_symbolic_link_levels &&
+                            ec != std::errc::no_such_file_or_directory;
+  const auto type =
+      is_directory ? static_cast<unsigned char>(DT_DIR) : above->type_of(name.c_str());
+  const Mask mask = inherited(parent) | follow_bits;
+  const int wd = directory.is_open() ? watch_open(directory, mask, ec) : -1;
+  const Quiet quiet{wd, parent_wd, name};
+  if (wd >= 0) list(directory, quiet, is_followed(wd) ? -1 : wd, ec);
+  directory.close();
+  above->fence();
+  pull_queued(quiet);
+
+  const bool is_unknown = wd >= 0 && table_.by_wd(wd) == no_node;
+  const bool is_touched = look_ahead_.touches(parent_wd, name);
+  const bool is_leaving = !is_touched && leaves(parent);
+  if (is_unknown && (is_touched || is_leaving || ec)) release(wd);
+  if (is_touched)
+    return drop(node);  // the event that touches it will enter it, if it is still to be
+  if (is_leaving) return defer(node, ec);
+  if (table_.bits(node).untold != 0 && type != DT_UNKNOWN) tell_found(parent, name, type);
+  table_.bits(node).untold = 0;
+  if (!is_directory) return drop(node);
+  if (ec) return defer(node, ec);
+  const bool is_known = table_.wd(node) == wd && is_followed(wd);
+  const NodeId entered = take_over(node, wd, mask);
+  if (entered == no_node) return;
+  if (walk_ != nullptr) walk_->wds.push_back(wd);
+  report_found(entered, !is_known);
+}
+
+// Gives the node its watch, and returns the node under which the directory is followed, or none if
+// it is already.
+detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
+  NodeId followed = node;
+  const NodeId known = table_.by_wd(wd);
+  if (known != no_node && known != node) {
+    const NodeId above = table_.parent(known);
+    if (is_watched(above) && look_ahead_.leaves(table_.wd(above), table_.name(known))) {
+      // It was moved here, into a directory that was not watched yet. The consumer knows nothing of
+      // its content at the new place, so its subtree is forgotten and found anew; its MOVED_FROM
+      // will be a departure.
+      const auto was = table_.bits(known);
+      detach_below(known);
+      table_.unbind(known);
+      table_.bits(node).is_root = was.is_root;
+    } else if (table_.bits(known).asked == 0) {
+      table_.bind(node, wd,
+                  table_.mask(known));  // added by hand under another path: followed under that
+      followed = known;
+    } else {
+      drop(node);  // a bind mount, say, or another root's: reported under its first name
+      return no_node;
+    }
+  }
+  if (is_watched(node) && table_.wd(node) != wd) {  // another directory bears the name by now
+    const int old = table_.wd(node);
+    detach_below(node);
+    table_.unbind(node);
+    release(old);
+  }
+  if (!is_watched(node)) table_.bind(node, wd, mask);
+  if (const auto old = old_.extract(wd); !old.empty()) {  // an overflow has made us forget it
+    const auto& was = old.mapped().bits;
+    table_.bits(node).is_root = was.is_root;
+    table_.set_mask(node, was.events | (was.excl != 0 ? IN_EXCL_UNLINK : 0U));
+  }
+  table_.set_mask(followed, table_.mask(followed) | mask);
+  table_.bits(node).wanted = 0;
+  table_.bits(node).hole = 0;
+  auto& bits = table_.bits(followed);
+  bits.asked = wish(node, false) & IN_ALL_EVENTS;
+  bits.is_hand = hand_.contains(wd);
+  return followed;
+}
+
+// `found_` is what the listing of a directory that has its watch showed.
+void AutoWatcher::report_found(NodeId node, bool is_new) {
+  const int wd = table_.wd(node);
+  for (const auto& [name, type] : found_) {
+    if (look_ahead_.touches(wd, name)) continue;  // left to the event that touches it
+    if (is_new && announce_) tell_found(node, name, type);
+    if (type == DT_DIR) want(node, name, true);
+  }
+}
+
+void AutoWatcher::tell_found(NodeId parent, std::string_view name, unsigned char type) {
+  Mask mask = IN_CREATE;
+  if (type == DT_DIR) mask |= IN_ISDIR;
+  if (type == DT_REG) mask |= IN_CLOSE_WRITE;  // its last close may have been missed
+  const std::size_t index = tell(parent, {table_.wd(parent), mask, 0, name});
+  if (index < batch_.size()) batch_[index].synthetic = true;
+}
+
+// ---- roots
+
+void AutoWatcher::enter_root(NodeId root, Directory directory, int fresh_wd, std::error_code& ec) {
+  const std::string name(table_.name(root));
+  const Quiet quiet{table_.wd(root), table_.wd(table_.parent(root)), name};
+  list(directory, quiet, fresh_wd, ec);
+  directory.close();
+  pull_queued(quiet);
+  if (ec) return give_up(root, ec);
+  table_.bits(root).hole = 0;
+  report_found(root, true);
+  enter_wanted();
+}
+
+// Enters a known root again, if its path still leads to it.
+void AutoWatcher::reenter_root(NodeId root) {
+  table_.path(root, path_);
+  std::error_code ec;
+  Directory directory(AT_FDCWD, path_.c_str(), Directory::Use::list, true, ec);
+  if (!ec) verify(root, directory, ec);
+  if (ec) return give_up(root, ec);
+  enter_root(root, std::move(directory), -1, ec);
+}
+
+// ---- the disk
+
+// Puts what is in a watched directory into `found_`. If its watch has just been set, as `fresh_wd`
+// says (else -1), that may have been in the middle of a rename, so that only some of its events
+// were seen. The fence lets that come to its end, and all that was queued of the directory by then
+// is left to the listing, which is younger.
+void AutoWatcher::list(const Directory& directory, const Quiet& quiet, int fresh_wd,
+                       std::error_code& ec) {
+  if (fresh_wd >= 0) {
+    directory.fence();
+    pull_queued(quiet);
+    look_ahead_.take_all(fresh_wd);
+  }
+  found_.clear();
+  directory.list(
+      [&](std::string_view name, unsigned char type) {
+        found_.push_back({std::string(name), type});
+      },
+      ec);
+}
+
+bool AutoWatcher::strays(const Directory& directory, const Directory& parent) const {
+  struct stat here {};
+  struct stat above {};
+  return options_.one_file_system && ::fstat(directory.fd(), &here) == 0 &&
+         ::fstat(parent.fd(), &above) == 0 && here.st_dev != above.st_dev;
+}
+
+bool AutoWatcher::accepts(NodeId node) {
+  if (!options_.add_filter) return true;
+  question_.clear();
+  table_.path(table_.parent(node), path_);
+  Event& event = question_.add(path_, table_.name(node));
+  event.wd = table_.wd(table_.parent(node));
+  event.mask = IN_CREATE | IN_ISDIR;
+  event.synthetic = true;
+  return options_.add_filter(event);
+}
+
+// Whether the directory, or one above it, is about to be renamed or moved away.
+bool AutoWatcher::leaves(NodeId node) {
+  if (look_ahead_.empty()) return false;
+  for (; !table_.is_top(node); node = table_.parent(node)) {
+    const NodeId parent = table_.parent(node);
+    if (is_watched(parent) && look_ahead_.leaves(table_.wd(parent), table_.name(node))) return true;
+  }
+  return false;
+}
+
+// What a directory of the tree takes over from the one above it.
+Mask AutoWatcher::inherited(NodeId parent) const noexcept {
+  const auto& bits = table_.bits(parent);
+  if (bits.asked == 0) return 0;
+  return bits.asked | (bits.excl != 0 ? IN_EXCL_UNLINK : 0U);
+}
+
+// What the consumer wants of a directory: as a root of its own, and, unless the filter refuses it,
+// as part of the tree above it.
+Mask AutoWatcher::wish(NodeId node, bool is_refused) {
+  Mask mask = is_refused ? 0U : inherited(table_.parent(node)) & IN_ALL_EVENTS;
+  if (table_.bits(node).is_root != 0) mask |= root_masks_[table_.wd(node)];
+  return mask & IN_ALL_EVENTS;
+}
+
+void AutoWatcher::release(int wd) {
+  std::error_code gone;
+  instance_.rm_watch(wd, gone);  // EINVAL: the kernel was faster
+  if (!gone) released_.insert(wd);
+}
+
+// Once it returns, a rename that had begun in `parent` is in the look-ahead whole [18].
+void AutoWatcher::barrier(NodeId parent) {
+  std::error_code ec;
+  if (const Directory* directory = open(parent, ec)) directory->fence();
+  pull_queued({});
+}
+
+int AutoWatcher::watch_open(const Directory& directory, Mask mask, std::error_code& ec) {
+  const Mask flags =
+      IN_ONLYDIR | IN_MASK_ADD;  // never without IN_MASK_ADD on what might be watched [33]
+  return instance_.add_watch(detail::DescriptorPath(directory.fd()).c_str(), mask | flags, ec);
+}
+
+// A path is no identity: that it leads to the directory we know is proved by the watch descriptor
+// it yields [1, 32].
+void AutoWatcher::verify(NodeId node, const Directory& directory, std::error_code& ec) {
+  const Mask mask = table_.mask(node);
+  const int wd = watch_open(directory, mask, ec);
+  if (ec || wd == table_.wd(node)) return;
+  ec = make_error(ESTALE);
+  const NodeId other = table_.by_wd(wd);
+  if (other == no_node) {
+    release(wd);
+  } else {
+    table_.set_mask(other, table_.mask(other) | mask);
+  }
+}
+
+// The directory of a watched node, verified, to look up names in; null if it is not to be had.
+// Valid until the next call. A directory that is not found under its name is being renamed, or one
+// above it is: when that is over it is found where it has gone.
+const Directory* AutoWatcher::open(NodeId node, std::error_code& ec) {
+  if (opened_.is_open() && opened_wd_ == table_.wd(node)) return &opened_;
+  // Somebody who renames faster than this is met again when what fails is tried again.
+  constexpr int most_renames = 16;
+  for (int i = 0; i < most_renames; ++i) {
+    table_.path(node, path_);
+    if (open_as(node, path_, ec) || (path_now(node, path_) && open_as(node, path_, ec)))
+      return &opened_;
+    if (!pull_rename(node)) break;
+  }
+  return nullptr;
+}
+
+bool AutoWatcher::open_as(NodeId node, const std::string& path, std::error_code& ec) {
+  opened_ = Directory(AT_FDCWD, path.c_str(), Directory::Use::name_only,
+                      table_.bits(node).is_root != 0, ec);
+  if (!ec) verify(node, opened_, ec);
+  if (ec) opened_ = {};
+  opened_wd_ = table_.wd(node);
+  return !ec;
+}
+
+// The rename that hides a node holds the lock of the deepest directory above it that is still in
+// its place. Returns whether taking that lock brought anything new.
+bool AutoWatcher::pull_rename(NodeId node) {
+  std::error_code ec;
+  do {
+    node = table_.parent(node);
+    if (!is_watched(node)) break;
+    table_.path(node, path_);
+  } while (!open_as(node, path_, ec));
+  if (opened_.is_open()) opened_.fence();
+  return pull_queued({}) > 0;
+}
+
+// Where a node is by now, if renames that are still to come have moved it or a directory above it:
+// follows each name from its MOVED_FROM to its MOVED_TO through the look-ahead. False if that leads
+// nowhere new, or out of the tree.
+bool AutoWatcher::path_now(NodeId node, std::string& path) {
+  std::vector<std::string_view> names;
+  bool is_moved = false;
+  while (!table_.is_top(node)) {
+    NodeId parent = table_.parent(node);
+    std::string_view name = table_.name(node);
+    const Entry* from =
+        is_watched(parent) ? look_ahead_.departure(table_.wd(parent), name, nullptr) : nullptr;
+    while (from != nullptr) {
+      const Entry* to = look_ahead_.arrival(from->raw.cookie);
+      if (to == nullptr || table_.by_wd(to->raw.wd) == no_node) return false;
+      is_moved = true;
+      parent = table_.by_wd(to->raw.wd);
+      name = to->raw.name;
+      from = look_ahead_.departure(to->raw.wd, name, to);
+    }
+    names.push_back(name);
+    if (names.size() > PATH_MAX)
+      return false;  // two directories said to be in one another: events of different times
+    node = parent;
+  }
+  if (!is_moved) return false;
+  path = names.back();  // "/" or "."
+  for (auto it = names.rbegin() + 1; it != names.rend(); ++it) {
+    if (!path.ends_with('/')) path += '/';
+    path += *it;
+  }
+  return true;
+}
+
+}  // namespace inotify::inline v0

@@ -1,0 +1,79 @@
+#include <inotify/detail/directory.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include <inotify/error.hpp>
+
+namespace inotify::inline v0::detail {
+
+static constexpr std::size_t list_buffer_size = 32 * 1024;
+
+Directory::Directory(int at, const char* path, Use use, bool follow, std::error_code& ec) {
+  const int flags = O_DIRECTORY | O_CLOEXEC | (use == Use::list ? O_RDONLY | O_NONBLOCK : O_PATH) |
+                    (follow ? 0 : O_NOFOLLOW);
+  // The kernel takes PATH_MAX bytes at a time: a longer path is walked in pieces.
+  UniqueFd piece;
+  while (std::strlen(path) >= PATH_MAX) {
+    const std::string_view head(path, PATH_MAX - 1);
+    const auto slash = head.rfind('/');
+    if (slash == std::string_view::npos) break;  // a name that long: the kernel will say so
+    UniqueFd next(
+        ::openat(at, std::string(head.substr(0, slash)).c_str(), O_DIRECTORY | O_CLOEXEC | O_PATH));
+    if (!next) {
+      ec = make_error(errno);
+      return;
+    }
+    piece = std::move(next);
+    at = piece.get();
+    path += slash + 1;
+  }
+  fd_ = UniqueFd(::openat(at, path, flags));
+  ec = is_open() ? std::error_code{} : make_error(errno);
+}
+
+unsigned char Directory::type_of(const char* name) const noexcept {
+  struct stat status {};
+  if (::fstatat(fd(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) return DT_UNKNOWN;
+  return static_cast<unsigned char>(IFTODT(status.st_mode));
+}
+
+void Directory::list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
+                          std::error_code& ec) const {
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(list_buffer_size);
+  ec.clear();
+  for (;;) {
+    const ssize_t size = ::getdents64(fd(), buffer.get(), list_buffer_size);
+    // ENOENT: removed while we held it open, so there is nothing in it.
+    if (size < 0 && errno != ENOENT) ec = make_error(errno);
+    if (size <= 0) return;
+    for (ssize_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer.get() + at);
+      at += entry->d_reclen;
+      const std::string_view name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      // Some file systems leave the type out of their entries.
+      visit(context, name, entry->d_type != DT_UNKNOWN ? entry->d_type : type_of(entry->d_name));
+    }
+  }
+}
+
+void Directory::fence() const noexcept {
+  static constexpr auto name = [] {
+    std::array<char, 257> text{};
+    text.fill('x');
+    text[256] = '\0';
+    return text;
+  }();
+  struct stat status {};
+  [[maybe_unused]] const int refused = ::fstatat(fd(), name.data(), &status, 0);
+}
+
+}  // namespace inotify::inline v0::detail

@@ -1,0 +1,207 @@
+#include <inotify/instance.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <climits>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include <inotify/detail/deadline.hpp>
+
+namespace inotify::inline v0 {
+namespace {
+
+static_assert(NAME_MAX == 255);
+
+// The result of a system call, and its errno in `ec` if it failed.
+template <class Result>
+Result checked(Result result, std::error_code& ec) noexcept {
+  ec = result < 0 ? make_error(errno) : std::error_code{};
+  return result;
+}
+
+void require(const std::error_code& ec, const char* call) {
+  if (ec) detail::throw_error(call, ec);
+}
+
+int make_wake_fd(std::error_code& ec) noexcept {
+  return checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ec);
+}
+
+bool is_inotify(int fd) noexcept {
+  std::array<char, 32> link{};
+  std::snprintf(link.data(), link.size(), "/proc/self/fd/%d", fd);
+  std::array<char, 32> target{};
+  const ssize_t n = ::readlink(link.data(), target.data(), target.size());
+  return n > 0 &&
+         std::string_view(target.data(), static_cast<std::size_t>(n)) == "anon_inode:inotify";
+}
+
+}  // namespace
+
+std::size_t bytes_readable(int fd) {
+  std::error_code ec;
+  const std::size_t n = bytes_readable(fd, ec);
+  require(ec, "readable");
+  return n;
+}
+
+std::size_t bytes_readable(int fd, std::error_code& ec) noexcept {
+  int n = 0;
+  return checked(::ioctl(fd, FIONREAD, &n), ec) < 0 ? 0 : static_cast<std::size_t>(n);
+}
+
+Instance::Instance() {
+  std::error_code ec;
+  *this = Instance(ec);
+  require(ec, "Instance");
+}
+
+Instance::Instance(std::error_code& ec) noexcept {
+  detail::UniqueFd fd(checked(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), ec));
+  if (ec) return;
+  detail::UniqueFd wake_fd(make_wake_fd(ec));
+  if (!ec) *this = Instance(std::move(fd), std::move(wake_fd));
+}
+
+Instance Instance::from_fd(int fd) {
+  std::error_code ec;
+  Instance instance = from_fd(fd, ec);
+  require(ec, "Instance::from_fd: not an inotify descriptor");
+  return instance;
+}
+
+Instance Instance::from_fd(int fd, std::error_code& ec) noexcept {
+  Instance nothing({}, {});
+  const int flags = checked(::fcntl(fd, F_GETFL), ec);
+  if (ec) return nothing;
+  if (!is_inotify(fd)) {
+    ec = make_error(EINVAL);
+    return nothing;
+  }
+  detail::UniqueFd wake_fd(make_wake_fd(ec));
+  if (!ec) checked(::fcntl(fd, F_SETFD, FD_CLOEXEC), ec);
+  if (!ec) checked(::fcntl(fd, F_SETFL, flags | O_NONBLOCK), ec);
+  return ec ? std::move(nothing) : Instance(detail::UniqueFd(fd), std::move(wake_fd));
+}
+
+int Instance::add_watch(const char* path, Mask mask) {
+  std::error_code ec;
+  const int wd = add_watch(path, mask, ec);
+  if (ec) detail::throw_error("add_watch", path, ec);
+  return wd;
+}
+
+int Instance::add_watch(const char* path, Mask mask, std::error_code& ec) noexcept {
+  return checked(::inotify_add_watch(fileno(), path, mask), ec);
+}
+
+void Instance::rm_watch(int wd) {
+  std::error_code ec;
+  rm_watch(wd, ec);
+  require(ec, "rm_watch");
+}
+
+void Instance::rm_watch(int wd, std::error_code& ec) noexcept {
+  checked(::inotify_rm_watch(fileno(), wd), ec);
+}
+
+RawEvents Instance::read(std::span<std::byte> buffer) {
+  std::error_code ec;
+  const RawEvents events = read(buffer, ec);
+  require(ec, "read");
+  return events;
+}
+
+RawEvents Instance::read(std::span<std::byte> buffer, std::error_code& ec) noexcept {
+  ssize_t n = 0;
+  do {
+    n = checked(::read(fileno(), buffer.data(), buffer.size()), ec);
+  } while (n < 0 && errno == EINTR);
+  if (n >= 0) return RawEvents(buffer.first(static_cast<std::size_t>(n)));
+  if (errno == EAGAIN) ec.clear();
+  return {};
+}
+
+std::size_t Instance::readable() const { return bytes_readable(fileno()); }
+
+std::size_t Instance::readable(std::error_code& ec) const noexcept {
+  return bytes_readable(fileno(), ec);
+}
+
+std::vector<int> Instance::watch_descriptors() const {
+  std::error_code ec;
+  std::vector<int> wds = watch_descriptors(ec);
+  require(ec, "watch_descriptors");
+  return wds;
+}
+
+std::vector<int> Instance::watch_descriptors(std::error_code& ec) const {
+  constexpr std::string_view prefix = "inotify wd:";
+  std::vector<int> wds;
+  std::ifstream info("/proc/self/fdinfo/" + std::to_string(fileno()));
+  ec = info ? std::error_code{} : make_error(is_open() ? ENOENT : EBADF);
+  for (std::string line; std::getline(info, line);) {
+    int wd = 0;
+    const char* end = line.data() + line.size();
+    if (line.starts_with(prefix) &&
+        std::from_chars(line.data() + prefix.size(), end, wd, 16).ec == std::errc{}) {
+      wds.push_back(wd);
+    }
+  }
+  std::ranges::sort(wds);
+  return wds;
+}
+
+Instance::Wake Instance::wait(std::chrono::milliseconds timeout) {
+  std::error_code ec;
+  const Wake wake = wait(timeout, ec);
+  require(ec, "wait");
+  return wake;
+}
+
+// poll(2) and an eventfd, because close(2) in another thread does not wake a blocked read(2) [16].
+Instance::Wake Instance::wait(std::chrono::milliseconds timeout, std::error_code& ec) noexcept {
+  if (!is_open()) {  // poll(2) would ignore a negative descriptor and wait for ever
+    ec = make_error(EBADF);
+    return Wake::timeout;
+  }
+  const detail::Deadline deadline(timeout);
+  std::array<pollfd, 2> fds{{{fileno(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}}};
+  int ready = 0;
+  do {
+    ready = checked(::poll(fds.data(), fds.size(),
+                           deadline.is_endless() ? -1
+                                                 : static_cast<int>(std::min<std::int64_t>(
+                                                       deadline.left().count(), INT_MAX))),
+                    ec);
+  } while (ready < 0 && errno == EINTR);
+  if (ec || ready == 0) return Wake::timeout;
+  if ((fds[1].revents & POLLIN) != 0) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t n = ::read(wake_fd_.get(), &count, sizeof count);
+    return Wake::interrupt;
+  }
+  if ((fds[0].revents & POLLNVAL) != 0) ec = make_error(EBADF);
+  return Wake::events;
+}
+
+void Instance::interrupt() const noexcept {
+  const int saved = errno;  // a signal handler must leave it alone
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = ::write(wake_fd_.get(), &one, sizeof one);
+  errno = saved;
+}
+
+}  // namespace inotify::inline v0

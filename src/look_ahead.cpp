@@ -1,0 +1,194 @@
+#include <inotify/detail/look_ahead.hpp>
+
+#include <algorithm>
+
+#include <inotify/instance.hpp>
+
+namespace inotify::inline v0::detail {
+namespace {
+
+constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
+
+// What the kernel counts for it: the name is padded to a multiple of 16 bytes [12].
+std::size_t size_of(const RawEvent& raw) noexcept {
+  constexpr std::size_t step = sizeof(inotify_event);
+  return step + (raw.name.empty() ? 0 : (raw.name.size() + step) / step * step);
+}
+
+}  // namespace
+
+std::span<std::byte> LookAhead::room() {
+  constexpr std::size_t least = 8 * Instance::max_event_size;
+  if (segments_.empty() || segment_size - segments_.back().used < least) {
+    segments_.push_back({std::make_unique_for_overwrite<std::byte[]>(segment_size)});
+  }
+  Segment& last = segments_.back();
+  return {last.bytes.get() + last.used, segment_size - last.used};
+}
+
+void LookAhead::push(const RawEvent& raw) {
+  entries_.push_back({raw, ++pushed_});
+  segments_.back().last_sequence = pushed_;
+  bytes_ += size_of(raw);
+}
+
+bool LookAhead::next(RawEvent& raw) {
+  if (current_ != 0) pop();
+  while (!entries_.empty() && entries_.front().taken) pop();
+  current_ = entries_.empty() ? 0 : entries_.front().sequence;
+  release_segments();
+  if (current_ == 0) return false;
+  raw = entries_.front().raw;
+  bytes_ -= size_of(raw);
+  return true;
+}
+
+// The oldest event goes, and with it its places in the index, which are the first of their chains.
+void LookAhead::pop() {
+  const Entry& entry = entries_.front();
+  const auto unlink = [&](auto& chains, const auto& key, const Entry* next) {
+    const auto it = chains.find(key);
+    if (it == chains.end() || it->second.first != &entry) return;
+    it->second.first = next;
+    if (next == nullptr) chains.erase(it);
+  };
+  if (entry.sequence <= indexed_) {
+    unlink(by_name_, Key{entry.raw.wd, entry.raw.name}, entry.next_of_name);
+    unlink(by_wd_, entry.raw.wd, entry.next_of_wd);
+    if (const auto it = arrivals_.find(entry.raw.cookie);
+        it != arrivals_.end() && it->second == &entry)
+      arrivals_.erase(it);
+  }
+  entries_.pop_front();
+}
+
+void LookAhead::release_segments() {
+  if (current_ == 0) {
+    forget_index();
+    if (segments_.size() > 1) segments_.erase(segments_.begin() + 1, segments_.end());
+    if (!segments_.empty()) segments_.front().used = 0;
+    return;
+  }
+  while (segments_.front().last_sequence < current_) {
+    forget_index();
+    segments_.pop_front();
+  }
+}
+
+void LookAhead::clear() noexcept {
+  forget_index();
+  entries_.clear();
+  current_ = 0;
+  bytes_ = 0;
+  release_segments();
+}
+
+void LookAhead::forget_index() noexcept {
+  if (indexed_ == 0) return;
+  by_name_.clear();
+  by_wd_.clear();
+  arrivals_.clear();
+  indexed_ = 0;
+  for (Entry& entry : entries_) entry.next_of_wd = entry.next_of_name = nullptr;
+}
+
+// Brings the index up to the last event.
+void LookAhead::index() {
+  if (entries_.empty() || indexed_ == pushed_) return;
+  const std::uint64_t first = std::max(indexed_ + 1, entries_.front().sequence);
+  for (std::uint64_t i = first - entries_.front().sequence; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    const bool is_name_event = (entry.raw.mask & name_bits) != 0 && !entry.raw.name.empty();
+    if (entry.taken || !(is_name_event || (entry.raw.mask & IN_MOVE_SELF) != 0)) continue;
+    const auto [by_name, is_first_of_name] =
+        by_name_.try_emplace({entry.raw.wd, entry.raw.name}, Chain{&entry, &entry});
+    if (!is_first_of_name) {
+      by_name->second.last->next_of_name = &entry;
+      by_name->second.last = &entry;
+    }
+    if (!is_name_event) continue;
+    const auto [by_wd, is_first_of_wd] = by_wd_.try_emplace(entry.raw.wd, Chain{&entry, &entry});
+    if (!is_first_of_wd) {
+      by_wd->second.last->next_of_wd = &entry;
+      by_wd->second.last = &entry;
+    }
+    if ((entry.raw.mask & IN_MOVED_TO) != 0) arrivals_[entry.raw.cookie] = &entry;
+  }
+  indexed_ = pushed_;
+}
+
+// ---- questions
+
+const LookAhead::Entry* LookAhead::first_of_name(int wd, std::string_view name) {
+  index();
+  const auto it = by_name_.find({wd, name});
+  return it == by_name_.end() ? nullptr : it->second.first;
+}
+
+bool LookAhead::touches(int wd, std::string_view name) {
+  const Entry* entry = first_of_name(wd, name);
+  while (entry != nullptr && !is_to_come(*entry)) entry = entry->next_of_name;
+  return entry != nullptr;
+}
+
+bool LookAhead::leaves(int wd, std::string_view name) {
+  const Entry* entry = departure(wd, name, nullptr);
+  if (entry != nullptr && entry->sequence == current_) entry = departure(wd, name, entry);
+  return entry != nullptr;
+}
+
+const LookAhead::Entry* LookAhead::departure(int wd, std::string_view name, const Entry* entry) {
+  const std::uint64_t after = entry == nullptr ? 0 : entry->sequence;
+  const Entry* found = first_of_name(wd, name);
+  while (found != nullptr &&
+         (found->taken || found->sequence <= after || (found->raw.mask & IN_MOVED_FROM) == 0)) {
+    found = found->next_of_name;
+  }
+  return found;
+}
+
+const LookAhead::Entry* LookAhead::arrival(std::uint32_t cookie) {
+  index();
+  const auto it = arrivals_.find(cookie);
+  return it != arrivals_.end() && is_to_come(*it->second) ? it->second : nullptr;
+}
+
+const LookAhead::Entry& LookAhead::current() {
+  index();
+  return entries_.front();
+}
+
+const LookAhead::Entry* LookAhead::following(const Entry& entry, int wd) {
+  index();
+  const Entry* next = nullptr;
+  if (entry.raw.wd == wd) {
+    next = entry.next_of_wd;
+  } else if (const auto it = by_wd_.find(wd); it != by_wd_.end()) {
+    next = it->second.first;
+  }
+  while (next != nullptr && (!is_to_come(*next) || next->sequence < entry.sequence))
+    next = next->next_of_wd;
+  return next;
+}
+
+bool LookAhead::moves_self(int wd, const Entry& entry, const Entry* end) {
+  const Entry* self = first_of_name(wd, {});
+  while (self != nullptr && self->sequence < entry.sequence) self = self->next_of_name;
+  return self != nullptr && (end == nullptr || self->sequence < end->sequence);
+}
+
+void LookAhead::take_all(int wd) {
+  index();
+  const auto it = by_wd_.find(wd);
+  if (it == by_wd_.end()) return;
+  for (const Entry* entry = it->second.first; entry != nullptr; entry = entry->next_of_wd) {
+    if (is_to_come(*entry)) take(*entry);
+  }
+}
+
+void LookAhead::take(const Entry& entry) {
+  mine(entry).taken = true;
+  bytes_ -= size_of(entry.raw);
+}
+
+}  // namespace inotify::inline v0::detail

@@ -1,0 +1,348 @@
+#include <inotify/detail/watch_table.hpp>
+
+#include <algorithm>
+#include <functional>
+
+namespace inotify::inline v0::detail {
+namespace {
+
+// Takes the next component off the front of `path`; "" and "." are none. Empty at the end.
+std::string_view next_component(std::string_view& path) noexcept {
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/'), path.size());
+    const std::string_view component = path.substr(0, end);
+    path.remove_prefix(std::min(end + 1, path.size()));
+    if (!component.empty() && component != ".") return component;
+  }
+  return {};
+}
+
+bool is_absolute(std::string_view path) noexcept { return path.starts_with('/'); }
+
+}  // namespace
+
+WatchTable::WatchTable() { clear(); }
+
+WatchTable::WatchTable(WatchTable&& other) : WatchTable() { *this = std::move(other); }
+
+WatchTable& WatchTable::operator=(WatchTable&& other) noexcept {
+  if (this == &other) return *this;
+  nodes_.swap(other.nodes_);
+  names_ = std::move(other.names_);
+  by_name_ = std::move(other.by_name_);
+  by_wd_ = std::move(other.by_wd_);
+  aliases_.swap(other.aliases_);
+  free_ = other.free_;
+  watches_ = other.watches_;
+  version_ += other.version_ + 1;
+  other.clear();
+  return *this;
+}
+
+void WatchTable::clear() {
+  nodes_.clear();
+  names_ = NamePool();
+  by_name_ = IdIndex();
+  by_wd_ = IdIndex();
+  aliases_.clear();
+  free_ = no_node;
+  watches_ = 0;
+  ++version_;
+  nodes_.emplace_back().parent = top;  // its own: neither free nor below anything
+}
+
+std::uint32_t WatchTable::hash(NodeId parent, std::string_view name) noexcept {
+  const std::uint64_t h =
+      std::hash<std::string_view>{}(name) + parent * std::uint64_t{0x9E3779B97F4A7C15};
+  return static_cast<std::uint32_t>(h ^ (h >> 32));
+}
+
+auto WatchTable::hash_of_name() const noexcept {
+  return [this](NodeId id) { return hash(nodes_[id].parent, names_.get(nodes_[id].name)); };
+}
+
+auto WatchTable::hash_of_wd() const noexcept {
+  return [this](NodeId id) { return static_cast<std::uint32_t>(nodes_[id].wd); };
+}
+
+// ---- looking up
+
+NodeId WatchTable::by_wd(int wd) const noexcept {
+  if (wd < 0) return no_node;
+  return by_wd_.find(static_cast<std::uint32_t>(wd),
+                     [&](NodeId id) { return nodes_[id].wd == wd; });
+}
+
+NodeId WatchTable::child(NodeId parent, std::string_view name) const noexcept {
+  return by_name_.find(hash(parent, name), [&](NodeId id) {
+    return nodes_[id].parent == parent && names_.get(nodes_[id].name) == name;
+  });
+}
+
+NodeId WatchTable::walk(NodeId from, std::string_view path) const noexcept {
+  for (auto name = next_component(path); !name.empty() && from != no_node;
+       name = next_component(path)) {
+    from = child(from, name);
+  }
+  return from;
+}
+
+NodeId WatchTable::find(std::string_view path) const noexcept {
+  if (path.empty()) return no_node;
+  const NodeId first = child(top, is_absolute(path) ? "/" : ".");
+  return first == no_node ? no_node : walk(first, path);
+}
+
+NodeId WatchTable::find_above(std::string_view path) const noexcept {
+  NodeId above = no_node;
+  NodeId at = child(top, is_absolute(path) ? "/" : ".");
+  for (auto name = next_component(path); !name.empty(); name = next_component(path)) {
+    above = at;
+    if (at != no_node) at = child(at, name);
+  }
+  return above;
+}
+
+NodeId WatchTable::superseded(NodeId parent, std::string_view name) const noexcept {
+  for (NodeId id = nodes_[parent].first_child; id != no_node; id = nodes_[id].next) {
+    if (nodes_[id].bits.named == 0 && names_.get(nodes_[id].name) == name) return id;
+  }
+  return no_node;
+}
+
+Mask WatchTable::mask(NodeId id) const noexcept {
+  const Bits bits = nodes_[id].bits;
+  return bits.events | (bits.excl != 0 ? IN_EXCL_UNLINK : 0U) |
+         (bits.oneshot != 0 ? IN_ONESHOT : 0U);
+}
+
+void WatchTable::set_mask(NodeId id, Mask mask) noexcept {
+  const auto set = [&](NodeId one) {
+    Bits& bits = nodes_[one].bits;
+    bits.events = mask & IN_ALL_EVENTS;
+    bits.excl = (mask & IN_EXCL_UNLINK) != 0;
+    bits.oneshot = (mask & IN_ONESHOT) != 0;
+  };
+  const auto others = aliases_.find(nodes_[id].wd);
+  set(id);
+  if (others == aliases_.end()) return;
+  set(by_wd(nodes_[id].wd));
+  std::ranges::for_each(others->second, set);
+}
+
+bool WatchTable::is_below(NodeId id, NodeId ancestor) const noexcept {
+  while (id != ancestor && !is_top(id)) id = nodes_[id].parent;
+  return id == ancestor;
+}
+
+void WatchTable::path(NodeId id, std::string& path) const {
+  std::size_t size = 0;
+  NodeId at = id;
+  for (; !is_top(at) && !is_top(nodes_[at].parent); at = nodes_[at].parent) {
+    size += 1 + names_.get(nodes_[at].name).size();
+  }
+  if (at == id) {  // "/" or ".", or the top
+    path = is_top(at) ? std::string_view() : names_.get(nodes_[at].name);
+    return;
+  }
+  // `at` is now "/", whose name is the first slash, or ".", which is told only if it is watched.
+  const bool is_relative = names_.get(nodes_[at].name) != "/";
+  const bool is_told = is_relative && nodes_[at].wd >= 0;
+  if (is_told) ++size;
+  if (is_relative && !is_told) --size;
+  path.resize(size);
+  for (; id != at; id = nodes_[id].parent) {
+    const std::string_view name = names_.get(nodes_[id].name);
+    size -= name.size();
+    std::ranges::copy(name, path.begin() + static_cast<std::ptrdiff_t>(size));
+    if (size > 0) path[--size] = '/';
+  }
+  if (is_told) path[0] = '.';
+}
+
+std::string WatchTable::path(NodeId id) const {
+  std::string text;
+  path(id, text);
+  return text;
+}
+
+std::vector<NodeId> WatchTable::names_of(int wd) const {
+  std::vector<NodeId> names;
+  const NodeId first = by_wd(wd);
+  if (first == no_node) return names;
+  names.push_back(first);
+  const auto it = aliases_.find(wd);
+  if (it != aliases_.end()) names.insert(names.end(), it->second.begin(), it->second.end());
+  return names;
+}
+
+NodeId WatchTable::next_below(NodeId id, NodeId first) const noexcept {
+  if (nodes_[id].first_child != no_node) return nodes_[id].first_child;
+  while (id != first && nodes_[id].next == no_node) id = nodes_[id].parent;
+  return id == first ? no_node : nodes_[id].next;
+}
+
+// ---- changing
+
+NodeId WatchTable::ensure(std::string_view path) {
+  NodeId at = ensure_child(top, is_absolute(path) ? "/" : ".");
+  for (auto name = next_component(path); !name.empty(); name = next_component(path)) {
+    at = ensure_child(at, name);
+  }
+  return at;
+}
+
+NodeId WatchTable::ensure_child(NodeId parent, std::string_view name) {
+  const NodeId found = child(parent, name);
+  return found != no_node ? found : create(parent, name);
+}
+
+NodeId WatchTable::create(NodeId parent, std::string_view text) {
+  NodeId id = free_;
+  if (id != no_node) {
+    free_ = nodes_[id].next;
+    nodes_[id] = Node{};
+  } else {
+    id = static_cast<NodeId>(nodes_.size());
+    nodes_.emplace_back();
+  }
+  nodes_[id].name = names_.add(text);
+  link(id, parent);
+  add_name(id);
+  return id;
+}
+
+void WatchTable::destroy(NodeId id) {
+  if (nodes_[id].wd >= 0) forget_wd(id);
+  remove_name(id);
+  unlink(id);
+  names_.remove(nodes_[id].name);
+  nodes_[id] = Node{};
+  nodes_[id].next = free_;
+  free_ = id;
+  ++version_;
+}
+
+void WatchTable::link(NodeId id, NodeId parent) noexcept {
+  Node& node = nodes_[id];
+  node.parent = parent;
+  node.prev = no_node;
+  node.next = nodes_[parent].first_child;
+  if (node.next != no_node) nodes_[node.next].prev = id;
+  nodes_[parent].first_child = id;
+}
+
+void WatchTable::unlink(NodeId id) noexcept {
+  const Node& node = nodes_[id];
+  (node.prev != no_node ? nodes_[node.prev].next : nodes_[node.parent].first_child) = node.next;
+  if (node.next != no_node) nodes_[node.next].prev = node.prev;
+}
+
+void WatchTable::add_name(NodeId id) {
+  by_name_.insert(id, hash_of_name());
+  nodes_[id].bits.named = 1;
+}
+
+void WatchTable::remove_name(NodeId id) {
+  if (nodes_[id].bits.named == 0) return;
+  by_name_.erase(id, hash_of_name());
+  nodes_[id].bits.named = 0;
+}
+
+void WatchTable::bind(NodeId id, int wd, Mask mask) {
+  const NodeId first = by_wd(wd);
+  nodes_[id].wd = wd;
+  if (first == no_node) {
+    by_wd_.insert(id, hash_of_wd());
+    ++watches_;
+  } else {
+    aliases_[wd].push_back(id);
+  }
+  set_mask(id, mask);
+}
+
+bool WatchTable::unbind(NodeId id) {
+  const bool last = forget_wd(id);
+  prune(id);
+  return last;
+}
+
+bool WatchTable::forget_wd(NodeId id) {
+  const int wd = nodes_[id].wd;
+  const auto others = aliases_.find(wd);
+  const bool last = others == aliases_.end();
+  if (by_wd(wd) == id) {
+    by_wd_.erase(id, hash_of_wd());
+    if (last) {
+      --watches_;
+    } else {
+      by_wd_.insert(others->second.front(), hash_of_wd());
+      others->second.erase(others->second.begin());
+    }
+  } else {
+    std::erase(others->second, id);
+  }
+  if (!last && others->second.empty()) aliases_.erase(others);
+  nodes_[id].wd = -1;
+  set_mask(id, 0);
+  return last;
+}
+
+void WatchTable::rename(NodeId id, NodeId new_parent, std::string_view new_name) {
+  const NodeId victim = child(new_parent, new_name);
+  if (victim == id) return;
+  if (victim != no_node) supersede(victim);
+  const NodeId old_parent = nodes_[id].parent;
+  const NamePool::Ref ref = names_.add(new_name);
+  remove_name(id);
+  unlink(id);
+  names_.remove(nodes_[id].name);
+  nodes_[id].name = ref;
+  link(id, new_parent);
+  add_name(id);
+  ++version_;
+  prune(old_parent);
+}
+
+void WatchTable::swap(NodeId a, NodeId b) {
+  const NodeId parent_a = nodes_[a].parent;
+  const NodeId parent_b = nodes_[b].parent;
+  for (const NodeId id : {a, b}) {
+    remove_name(id);
+    unlink(id);
+  }
+  std::swap(nodes_[a].name, nodes_[b].name);
+  link(a, parent_b);
+  link(b, parent_a);
+  add_name(a);
+  add_name(b);
+  ++version_;
+}
+
+void WatchTable::supersede(NodeId id) {
+  remove_name(id);
+  prune(id);
+}
+
+void WatchTable::reinstate(NodeId id) {
+  const NodeId bearer = child(nodes_[id].parent, names_.get(nodes_[id].name));
+  if (bearer == id) return;
+  if (bearer != no_node) remove_name(bearer);
+  add_name(id);
+  if (bearer != no_node) prune(bearer);
+}
+
+void WatchTable::prune(NodeId id) {
+  while (!is_top(id)) {
+    const Node& node = nodes_[id];
+    const Bits& bits = node.bits;
+    const bool needed = node.wd >= 0 || node.first_child != no_node || bits.is_root != 0 ||
+                        bits.is_hand != 0 || bits.wanted != 0 || bits.hole != 0;
+    if (needed) return;
+    const NodeId parent = node.parent;
+    destroy(id);
+    id = parent;
+  }
+}
+
+}  // namespace inotify::inline v0::detail

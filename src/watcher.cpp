@@ -1,0 +1,370 @@
+#include <inotify/watcher.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <inotify/detail/deadline.hpp>
+
+namespace inotify::inline v0 {
+
+using detail::no_node;
+using detail::NodeId;
+
+namespace {
+
+// What the kernel keeps of a mask; the rest are orders to add_watch itself.
+constexpr Mask kept_bits = IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT;
+constexpr Mask known_bits = kept_bits | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR |
+                            IN_DONT_FOLLOW | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR;
+constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
+
+void require(const std::error_code& ec, const char* call) {
+  if (ec) detail::throw_error(call, ec);
+}
+
+}  // namespace
+
+Watcher::Watcher() : buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_size)) {}
+
+Watcher::Watcher(std::error_code& ec)
+    : instance_(ec), buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_size)) {}
+
+void Watcher::close() noexcept {
+  instance_.close();
+  table_.clear();
+  halves_.clear();
+  begin_of_.clear();
+}
+
+// ---- what is watched
+
+std::error_code Watcher::check(const std::filesystem::path& path, Mask mask) noexcept {
+  // The kernel takes flags alone, and sets a nearly mute watch [2].
+  const bool valid = (mask & IN_ALL_EVENTS) != 0 && (mask & ~known_bits) == 0;
+  const bool whole = path.native().find('\0') == std::string::npos;
+  return valid && whole ? std::error_code{} : make_error(EINVAL);
+}
+
+void Watcher::throw_add_error(const std::filesystem::path& path, Mask mask, std::error_code ec) {
+  std::string call = "add";
+  if ((mask & ~known_bits) != 0) {
+    call += ": the mask " + to_string(mask) + " has a bit that inotify does not know";
+  } else if ((mask & IN_ALL_EVENTS) == 0) {
+    call += ": the mask " + to_string(mask) + " asks for no event; add some of IN_ALL_EVENTS";
+  }
+  detail::throw_error(call.c_str(), path.native(), ec);
+}
+
+int Watcher::add(const std::filesystem::path& path, Mask mask) {
+  std::error_code ec;
+  const int wd = add(path, mask, ec);
+  if (ec) throw_add_error(path, mask, ec);
+  return wd;
+}
+
+int Watcher::add(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
+  const std::uint64_t begin = mark(path.native());
+  const std::size_t before = num_watches();
+  const int wd = watch(path, mask, ec);
+  if (begin > position_ && num_watches() > before) begin_of_[wd] = begin;
+  return wd;
+}
+
+int Watcher::watch(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
+  ec = check(path, mask);
+  if (ec) return -1;
+  // Never without IN_MASK_ADD on what might be watched: replacing a live watch loses events [33].
+  const bool create = (mask & IN_MASK_CREATE) != 0;
+  const int wd = instance_.add_watch(path.c_str(), create ? mask : mask | IN_MASK_ADD, ec);
+  if (ec) return -1;
+
+  const NodeId node = table_.find(path.native());
+  if (node != no_node && table_.wd(node) == wd) {
+    table_.set_mask(node, table_.mask(node) | (mask & kept_bits));
+    const bool narrower = table_.mask(node) != (mask & kept_bits);
+    const bool keeps = (mask & IN_MASK_ADD) != 0 || table_.names_of(wd).size() > 1;
+    return narrower && !keeps ? replace_mask(node, path, mask, ec) : wd;
+  }
+  return bind(path.native(), wd, mask & kept_bits);
+}
+
+// The user's explicit wish to narrow the mask of one path: the only replacement there is.
+int Watcher::replace_mask(NodeId node, const std::filesystem::path& path, Mask mask,
+                          std::error_code& ec) {
+  const int wd = instance_.add_watch(path.c_str(), mask, ec);
+  if (ec) return -1;
+  if (wd != table_.wd(node))
+    return bind(path.native(), wd, mask & kept_bits);  // another inode by now
+  table_.set_mask(node, mask & kept_bits);
+  return wd;
+}
+
+// `path` is now a name of `wd`.
+int Watcher::bind(std::string_view path, int wd, Mask mask) {
+  NodeId node = table_.find(path);
+  if (node != no_node && table_.wd(node) >= 0) {
+    table_.supersede(
+        node);  // what was watched there lives on elsewhere, or its IN_IGNORED is queued
+    node = no_node;
+  }
+  if (node == no_node) node = table_.ensure(path);
+  const NodeId first = table_.by_wd(wd);
+  table_.bind(node, wd, first == no_node ? mask : mask | table_.mask(first));
+  return wd;
+}
+
+// The place in the stream before which nothing can concern a watch that is about to begin at
+// `path`. Only a directory that reports renames can tell of one.
+std::uint64_t Watcher::mark(std::string_view path) const noexcept {
+  const NodeId node = table_.find_above(path);
+  if (node == no_node || (table_.mask(node) & name_bits) == 0) return position_;
+  std::error_code ec;
+  return position_ + instance_.readable(ec);
+}
+
+std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
+                                  const OnError& onerror) {
+  std::vector<int> wds;
+  for (const int wd : add_iter(path, mask, onerror)) wds.push_back(wd);
+  return wds;
+}
+
+WalkRange Watcher::add_iter(const std::filesystem::path& path, Mask mask, OnError onerror) {
+  return {*this, path.native(), mask, std::move(onerror)};
+}
+
+void Watcher::remove(int wd) {
+  std::error_code ec;
+  remove(wd, ec);
+  require(ec, ec == std::errc::invalid_argument ? "remove: no such watch descriptor" : "remove");
+}
+
+void Watcher::remove(int wd, std::error_code& ec) {
+  ec.clear();
+  if (!is_open()) {
+    ec = make_error(EBADF);
+  } else if (table_.by_wd(wd) == no_node) {
+    ec = make_error(EINVAL);
+  } else {
+    instance_.rm_watch(wd, ec);
+    if (ec == std::errc::invalid_argument)
+      ec.clear();  // dropped already: its IN_IGNORED is queued [5]
+  }
+}
+
+void Watcher::remove_path(const std::filesystem::path& path) {
+  std::error_code ec;
+  remove_path(path, ec);
+  if (ec) detail::throw_error("remove_path: not watched", path.native(), ec);
+}
+
+void Watcher::remove_path(const std::filesystem::path& path, std::error_code& ec) {
+  ec.clear();
+  const NodeId node = table_.find(path.native());
+  if (!is_open()) {
+    ec = make_error(EBADF);
+  } else if (node == no_node || table_.wd(node) < 0) {
+    ec = make_error(ENOENT);
+  } else if (table_.names_of(table_.wd(node)).size() > 1) {
+    table_.unbind(node);
+  } else {
+    remove(table_.wd(node), ec);
+  }
+}
+
+// ---- what is known
+
+std::optional<WdMask> Watcher::path(const std::filesystem::path& path) const {
+  const NodeId node = table_.find(path.native());
+  if (node == no_node || table_.wd(node) < 0) return std::nullopt;
+  return WdMask{table_.wd(node), table_.mask(node)};
+}
+
+std::optional<PathMask> Watcher::wd(int wd) const {
+  const NodeId node = table_.by_wd(wd);
+  if (node == no_node) return std::nullopt;
+  return PathMask{table_.path(node), table_.mask(node)};
+}
+
+std::vector<std::string> Watcher::paths(int wd) const {
+  std::vector<std::string> paths;
+  for (const NodeId node : table_.names_of(wd)) paths.push_back(table_.path(node));
+  return paths;
+}
+
+std::vector<Watch> Watcher::watches() const {
+  std::vector<Watch> watches;
+  watches.reserve(num_watches());
+  table_.for_each([&](NodeId node) {
+    if (table_.wd(node) >= 0)
+      watches.push_back({table_.path(node), table_.wd(node), table_.mask(node)});
+  });
+  return watches;
+}
+
+// ---- reading
+
+std::span<const Event> Watcher::read() { return read(Instance::forever); }
+
+std::span<const Event> Watcher::read(std::error_code& ec) { return read(Instance::forever, ec); }
+
+std::span<const Event> Watcher::read(milliseconds timeout) {
+  std::error_code ec;
+  const auto events = read(timeout, ec);
+  require(ec, "read");
+  return events;
+}
+
+void Watcher::begin_batch() noexcept {
+  if (is_delivered_) batch_.clear();
+  is_delivered_ = false;
+}
+
+std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) {
+  begin_batch();
+  ec.clear();
+  const detail::Deadline deadline(timeout);
+  for (;;) {
+    const bool more = collect(ec);
+    if (!ec && !batch_.empty()) {
+      is_delivered_ = true;
+      return batch_.events();
+    }
+    if (ec) return {};
+    if (more) continue;
+    if (deadline.left() == milliseconds::zero()) return {};
+    if (deadline.is_endless() && empty()) {
+      ec = make_error(ENODATA);
+      return {};
+    }
+    if (instance_.wait(deadline.left(), ec) != Instance::Wake::events) return {};
+  }
+}
+
+bool Watcher::collect(std::error_code& ec) {
+  ++batches_;
+  const RawEvents events = instance_.read({buffer_.get(), buffer_size}, ec);
+  if (events.bytes().empty() && std::exchange(overflowed_, false)) {
+    for (const int wd : dead_watches()) {
+      if (table_.by_wd(wd) != no_node) apply({wd, IN_IGNORED, 0, {}});
+    }
+  }
+  const std::uint64_t start = position_;
+  const auto place = [&](std::size_t rest) { return start + (events.bytes().size() - rest); };
+  for (auto it = events.begin(); it != events.end(); ++it) {
+    position_ = place(it.rest().size());
+    apply(*it);
+  }
+  position_ = place(0);
+  if (!begin_of_.empty())
+    std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position_; });
+  return false;
+}
+
+Event& Watcher::report(NodeId node, const RawEvent& raw) {
+  if (node == no_node) {
+    last_path_.clear();
+    last_node_ = no_node;
+  } else if (node != last_node_ || last_version_ != table_.version()) {
+    table_.path(node, last_path_);
+    last_node_ = node;
+    last_version_ = table_.version();
+  }
+  Event& event = batch_.add(last_path_, raw.name);
+  event.wd = raw.wd;
+  event.mask = raw.mask;
+  event.cookie = raw.cookie;
+  return event;
+}
+
+void Watcher::apply(const RawEvent& raw) {
+  if ((raw.mask & IN_Q_OVERFLOW) != 0) {  // before any look-up: its wd is -1 [15]
+    halves_.clear();
+    overflowed_ = true;
+    report(no_node, raw);
+    return;
+  }
+  const NodeId node = table_.by_wd(raw.wd);
+  const std::size_t index = batch_.size();
+  report(node, raw);
+  if (node == no_node) return;
+  if ((raw.mask & IN_MOVED_FROM) != 0) {
+    moved_from(raw, index);
+  } else if ((raw.mask & IN_MOVED_TO) != 0) {
+    moved_to(raw, index);
+  } else if ((raw.mask & (name_bits | IN_IGNORED)) != 0) {
+    if (!halves_.empty()) halves_.drop(raw.wd);
+    if (!raw.name.empty() && table_.has_children(node)) lose_name(node, raw.name);
+  }
+  if ((raw.mask & IN_IGNORED) != 0) {
+    begin_of_.erase(raw.wd);
+    while (!table_.unbind(table_.by_wd(raw.wd))) {
+    }
+  }
+}
+
+void Watcher::moved_from(const RawEvent& raw, std::size_t index) {
+  halves_.put(raw.cookie, {raw.wd, std::string(raw.name), std::string(batch_[index].fullpath),
+                           position_, batches_, index});
+}
+
+void Watcher::moved_to(const RawEvent& raw, std::size_t index) {
+  const NodeId parent = table_.by_wd(raw.wd);
+  const auto half = halves_.take(raw.cookie);
+  if (!half) {
+    halves_.drop(raw.wd);
+    lose_name(parent, raw.name);
+    return;
+  }
+  batch_[index].moved_from = batch_.keep(half->from);
+  if (half->batch == batches_) batch_[half->index].moved_to = batch_[index].fullpath;
+
+  // What is watched at or below the old name goes along. If that name has a younger bearer by now,
+  // it is the one before that.
+  const NodeId from = table_.by_wd(half->wd);
+  NodeId moved = from == no_node ? no_node : table_.child(from, half->name);
+  if (moved != no_node && is_younger(moved, half->position)) {
+    moved = table_.superseded(from, half->name);
+  }
+  // Nothing moves below itself: what we know of the way there is out of date.
+  if (moved == no_node || table_.is_below(parent, moved)) {
+    lose_name(parent, raw.name);
+    return;
+  }
+  const NodeId victim = table_.child(parent, raw.name);
+  const bool is_same = victim != no_node && table_.wd(victim) >= 0 &&
+                       table_.wd(victim) == table_.wd(moved);  // added again under its new name
+  if (is_same && victim != moved) table_.unbind(victim);
+  const bool keeps_name = !is_same && victim != no_node && is_younger(victim, position_);
+  table_.rename(moved, parent, raw.name);
+  if (keeps_name) table_.reinstate(victim);
+}
+
+// Whether a watch began after that place in the stream.
+bool Watcher::is_younger(NodeId node, std::uint64_t position) const {
+  const auto begin = begin_of_.find(table_.wd(node));
+  return begin != begin_of_.end() && position < begin->second;
+}
+
+// What was watched under a name that now stands for something else, or for nothing, keeps its last
+// path but is found by its wd alone.
+void Watcher::lose_name(NodeId parent, std::string_view name) {
+  const NodeId node = table_.child(parent, name);
+  if (node != no_node && table_.wd(node) >= 0 && !is_younger(node, position_))
+    table_.supersede(node);
+}
+
+// After an overflow an IN_IGNORED may be lost. Once the queue is empty, a watch that the kernel does
+// not have is one whose end was not told.
+std::vector<int> Watcher::dead_watches() const {
+  std::error_code ec;
+  const std::vector<int> alive = instance_.watch_descriptors(ec);
+  std::vector<int> dead;
+  table_.for_each([&](NodeId node) {
+    const int wd = table_.wd(node);
+    if (!ec && wd >= 0 && !std::ranges::binary_search(alive, wd)) dead.push_back(wd);
+  });
+  return dead;
+}
+
+}  // namespace inotify::inline v0
