@@ -1,0 +1,516 @@
+// What happens when a system call fails: the error is clear, nothing leaks, and what is left goes
+// on working.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <inotify/inotify.hpp>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/faults.hpp"
+#include "support/kernel_table.hpp"
+#include "support/temp_dir.hpp"
+
+namespace {
+
+using inotify::Instance;
+using inotify::Mask;
+using inotify::OwnedEvent;
+using test::Call;
+using test::Fault;
+using test::TempDir;
+using testing::HasSubstr;
+using testing::IsSupersetOf;
+using testing::UnorderedElementsAreArray;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+std::size_t open_descriptors() {
+  const fs::directory_iterator list("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(list), end(list)));
+}
+
+// Gives the inotify descriptor away, for comparison with the kernel's table.
+template <class Base>
+class Probe : public Base {
+ public:
+  using Base::Base;
+  [[nodiscard]] int inotify_fd() const { return this->instance_.fileno(); }
+};
+using Watcher = Probe<inotify::Watcher>;
+using AutoWatcher = Probe<inotify::AutoWatcher>;
+
+template <class AnyWatcher>
+void expect_table_of_kernel(const AnyWatcher& watcher) {
+  std::map<int, Mask> ours;
+  for (const auto& watch : watcher.watches()) {
+    ours[watch.wd] = watch.mask;
+    const auto kernel = test::kernel_table(watcher.inotify_fd());
+    const auto it = kernel.find(watch.wd);
+    ASSERT_NE(it, kernel.end()) << "the kernel does not know " << watch.path;
+    EXPECT_EQ(std::pair(it->second.device, it->second.inode), test::identity(watch.path))
+        << watch.path;
+  }
+  std::map<int, Mask> theirs;
+  for (const auto& [wd, watch] : test::kernel_table(watcher.inotify_fd())) theirs[wd] = watch.mask;
+  EXPECT_EQ(ours, theirs);
+}
+
+template <class AnyWatcher>
+std::set<std::string> watched_paths(const AnyWatcher& watcher) {
+  std::set<std::string> paths;
+  for (const auto& watch : watcher.watches()) paths.insert(watch.path);
+  return paths;
+}
+
+template <class AnyWatcher>
+std::vector<OwnedEvent> drain(AnyWatcher& watcher) {
+  std::vector<OwnedEvent> all;
+  for (auto events = watcher.read(0ms); !events.empty(); events = watcher.read(0ms)) {
+    for (const auto& event : events) all.emplace_back(event);
+  }
+  return all;
+}
+
+std::set<std::string> holes_of(const std::vector<OwnedEvent>& events, std::errc condition) {
+  std::set<std::string> paths;
+  for (const OwnedEvent& event : events) {
+    if (!event.error) continue;
+    EXPECT_EQ(event.error, condition) << event;
+    EXPECT_TRUE(paths.insert(event.path).second) << "told twice: " << event;
+  }
+  return paths;
+}
+
+// A tree of three levels, and what every test does with it.
+class FaultTest : public testing::Test {
+ protected:
+  FaultTest() {
+    for (const char* name : {"a/x", "a/y", "b/x", "c"}) fs::create_directories(dir_ / name);
+    all_ = {dir_.str()};
+    for (const auto& entry : fs::recursive_directory_iterator(dir_.path()))
+      all_.insert(entry.path().string());
+  }
+
+  // All directories but those at or below one of `paths`.
+  [[nodiscard]] std::set<std::string> all_but(const std::set<std::string>& paths) const {
+    std::set<std::string> rest;
+    for (const std::string& path : all_) {
+      const bool below = std::ranges::any_of(paths, [&](const std::string& top) {
+        return path == top || path.starts_with(top + '/');
+      });
+      if (!below) rest.insert(path);
+    }
+    return rest;
+  }
+
+  // A new file in each directory is reported, so none is deaf.
+  template <class AnyWatcher>
+  void expect_all_heard(AnyWatcher& watcher) {
+    drain(watcher);
+    std::set<std::string> files;
+    for (const std::string& path : all_) {
+      files.insert(path + "/new-file");
+      test::write_file(path + "/new-file");
+    }
+    std::set<std::string> heard;
+    for (const OwnedEvent& event : drain(watcher)) {
+      if (event.is_create()) heard.insert(event.fullpath);
+    }
+    EXPECT_EQ(heard, files);
+    for (const std::string& file : files) fs::remove(file);
+  }
+
+  TempDir dir_;
+  std::set<std::string> all_;
+};
+
+// ---- making one
+
+template <class Made>
+void expect_clean_failure(Call call, int error, int nth) {
+  SCOPED_TRACE("call " + std::to_string(nth) + " of kind " +
+               std::to_string(static_cast<int>(call)));
+  const std::size_t before = open_descriptors();
+  {
+    const Fault fault(call, error, nth);
+    std::error_code ec;
+    const Made made(ec);
+    EXPECT_EQ(ec.value(), error);
+    EXPECT_FALSE(made.is_open());
+    EXPECT_EQ(made.fileno(), -1);
+    EXPECT_EQ(fault.hits(), 1);
+    EXPECT_EQ(open_descriptors(), before);
+  }
+  const Fault fault(call, error, nth);
+  try {
+    const Made made;
+    ADD_FAILURE() << "no error";
+  } catch (const std::system_error& thrown) {
+    EXPECT_EQ(thrown.code(), inotify::make_error(error));
+    EXPECT_THAT(thrown.what(), HasSubstr("inotify: "));
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(Fault, AnInstanceThatCannotBeMadeLeavesNothingBehind) {
+  for (const int error : {EMFILE, ENFILE, ENOMEM})
+    expect_clean_failure<Instance>(Call::init, error, 1);
+  expect_clean_failure<Instance>(Call::eventfd, ENFILE, 1);
+}
+
+TEST(Fault, AWatcherThatCannotBeMadeLeavesNothingBehind) {
+  expect_clean_failure<inotify::Watcher>(Call::init, EMFILE, 1);
+  expect_clean_failure<inotify::Watcher>(Call::eventfd, ENOMEM, 1);
+}
+
+TEST(Fault, AnAutoWatcherThatCannotBeMadeLeavesNothingBehind) {
+  expect_clean_failure<inotify::AutoWatcher>(Call::init, EMFILE, 1);
+  expect_clean_failure<inotify::AutoWatcher>(Call::eventfd, ENOMEM, 1);
+  expect_clean_failure<inotify::AutoWatcher>(Call::eventfd, ENOMEM, 2);
+  expect_clean_failure<inotify::AutoWatcher>(Call::epoll_create, ENFILE, 1);
+}
+
+TEST(Fault, ADescriptorThatCannotBeTakenOverStaysTheCallersAsItWas) {
+  const inotify::detail::UniqueFd fd(::inotify_init1(0));
+  const Fault fault(Call::eventfd, ENFILE);
+  std::error_code ec;
+  EXPECT_FALSE(Instance::from_fd(fd.get(), ec).is_open());
+  EXPECT_EQ(ec, std::errc::too_many_files_open_in_system);
+  EXPECT_EQ(::fcntl(fd.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(::fcntl(fd.get(), F_GETFD), 0);
+}
+
+// ---- Watcher
+
+TEST_F(FaultTest, AFailedAddLeavesTheWatcherAsItWas) {
+  Watcher watcher;
+  watcher.add(dir_ / "a", IN_CREATE);
+  const Fault fault(Call::add_watch, ENOMEM);
+  std::error_code ec;
+  EXPECT_EQ(watcher.add(dir_ / "b", IN_CREATE, ec), -1);
+  EXPECT_EQ(ec, std::errc::not_enough_memory);
+  EXPECT_EQ(watcher.num_watches(), 1U);
+  EXPECT_FALSE(watcher.path(dir_ / "b"));
+  expect_table_of_kernel(watcher);
+  watcher.add(dir_ / "b", IN_CREATE, ec);
+  EXPECT_FALSE(ec);
+  expect_table_of_kernel(watcher);
+}
+
+TEST_F(FaultTest, AMaskThatCannotBeReplacedIsTheKernels) {
+  for (const int nth : {1, 2}) {  // widening, then narrowing
+    Watcher watcher;
+    watcher.add(dir_ / "a", IN_CREATE | IN_DELETE);
+    const Fault fault(Call::add_watch, ENOMEM, nth);
+    std::error_code ec;
+    watcher.add(dir_ / "a", IN_MODIFY, ec);
+    ASSERT_EQ(fault.hits(), 1);
+    EXPECT_EQ(ec, std::errc::not_enough_memory);
+    expect_table_of_kernel(watcher);
+  }
+}
+
+TEST_F(FaultTest, WatcherAddAllWatchesTheRestAndThrowsOnceAtTheEnd) {
+  for (const int error : {ENOSPC, ENOMEM}) {
+    for (std::size_t nth = 2; nth <= all_.size(); ++nth) {
+      SCOPED_TRACE("call " + std::to_string(nth));
+      const std::size_t before = open_descriptors();
+      Watcher watcher;
+      std::string failed;
+      {
+        const Fault fault(Call::add_watch, error, static_cast<int>(nth));
+        try {
+          watcher.add_all(dir_.path(), IN_CREATE);
+          ADD_FAILURE() << "no error";
+        } catch (const fs::filesystem_error& thrown) {
+          EXPECT_EQ(thrown.code(), inotify::make_error(error));
+          EXPECT_THAT(thrown.what(), HasSubstr("1 directory"));
+          failed = thrown.path1().string();
+        }
+      }
+      EXPECT_TRUE(all_.contains(failed)) << failed;
+      EXPECT_EQ(watched_paths(watcher), all_but({failed}));
+      expect_table_of_kernel(watcher);
+      watcher.add_all(dir_.path(), IN_CREATE);
+      EXPECT_EQ(watched_paths(watcher), all_);
+      expect_all_heard(watcher);
+      watcher.close();
+      EXPECT_EQ(open_descriptors(), before);
+    }
+  }
+}
+
+TEST_F(FaultTest, WatcherAddAllCountsItsFailuresAndNamesTheFirst) {
+  std::vector<std::string> failed;
+  {
+    const Fault fault(Call::add_watch, ENOSPC, 2, test::for_ever);
+    Watcher watcher;
+    watcher.add_all(dir_.path(), IN_CREATE, [&](const fs::filesystem_error& error) {
+      EXPECT_EQ(error.code(), std::errc::no_space_on_device);
+      failed.push_back(error.path1().string());
+    });
+    EXPECT_EQ(watched_paths(watcher), std::set{dir_.str()});
+  }
+  EXPECT_THAT(failed, UnorderedElementsAreArray({dir_ / "a", dir_ / "b", dir_ / "c"}));
+  const Fault fault(Call::add_watch, ENOSPC, 2, test::for_ever);
+  Watcher watcher;
+  try {
+    watcher.add_all(dir_.path(), IN_CREATE);
+    FAIL() << "no error";
+  } catch (const fs::filesystem_error& thrown) {
+    EXPECT_EQ(thrown.path1(), failed.front());
+    EXPECT_THAT(thrown.what(), HasSubstr("3 directories"));
+  }
+}
+
+TEST_F(FaultTest, WatcherAddAllThrowsABadRootAtOnce) {
+  const Fault fault(Call::add_watch, ENOENT);
+  Watcher watcher;
+  try {
+    watcher.add_all(dir_.path(), IN_CREATE, [](const auto&) { FAIL() << "not for a root"; });
+    FAIL() << "no error";
+  } catch (const fs::filesystem_error& thrown) {
+    EXPECT_EQ(thrown.path1(), dir_.path());
+  }
+  EXPECT_TRUE(watcher.empty());
+}
+
+TEST_F(FaultTest, WatcherAddAllTakesWhatVanishesForARace) {
+  for (const int error : {ENOENT, EPERM, ENOTDIR}) {
+    Watcher watcher;
+    const Fault fault(Call::add_watch, error, 2);
+    EXPECT_NO_THROW(watcher.add_all(dir_.path(), IN_CREATE));
+    EXPECT_EQ(fault.hits(), 1);
+    EXPECT_LT(watcher.num_watches(), all_.size());
+    expect_table_of_kernel(watcher);
+  }
+}
+
+TEST_F(FaultTest, AnErrorHandlerMayEndTheWalk) {
+  struct Stop {};
+  Watcher watcher;
+  const Fault fault(Call::add_watch, ENOMEM, 2, test::for_ever);
+  EXPECT_THROW(watcher.add_all(dir_.path(), IN_CREATE, [](const auto&) { throw Stop(); }), Stop);
+  EXPECT_EQ(fault.hits(), 1);
+  EXPECT_EQ(watched_paths(watcher), std::set{dir_.str()});
+  expect_table_of_kernel(watcher);
+}
+
+TEST_F(FaultTest, ADirectoryThatCannotBeListedIsWatchedAndToldOf) {
+  for (int nth = 1; nth <= static_cast<int>(all_.size()); ++nth) {
+    Watcher watcher;
+    const Fault fault(Call::getdents, EIO, nth);
+    std::string failed;
+    try {
+      watcher.add_all(dir_.path(), IN_CREATE);
+      ADD_FAILURE() << "no error";
+    } catch (const fs::filesystem_error& thrown) {
+      EXPECT_EQ(thrown.code(), std::errc::io_error);
+      failed = thrown.path1().string();
+    }
+    EXPECT_TRUE(watcher.path(failed)) << failed;
+    expect_table_of_kernel(watcher);
+  }
+}
+
+TEST_F(FaultTest, RemovingWhatTheKernelHasDroppedIsNoError) {  // [5]
+  Watcher watcher;
+  const int wd = watcher.add(dir_ / "a", IN_CREATE);
+  const Fault fault(Call::rm_watch, EINVAL);
+  EXPECT_NO_THROW(watcher.remove(wd));
+  EXPECT_EQ(fault.hits(), 1);
+}
+
+TEST_F(FaultTest, AWatchThatCannotBeRemovedIsKept) {
+  Watcher watcher;
+  const int wd = watcher.add(dir_ / "a", IN_CREATE);
+  const Fault fault(Call::rm_watch, EBADF);
+  std::error_code ec;
+  watcher.remove(wd, ec);
+  EXPECT_EQ(ec, std::errc::bad_file_descriptor);
+  EXPECT_TRUE(watcher.wd(wd));
+  expect_table_of_kernel(watcher);
+}
+
+// ---- AutoWatcher
+
+constexpr Mask follow = IN_CREATE | IN_DELETE | IN_MOVE;
+
+TEST_F(FaultTest, AutoWatcherAddAllThrowsABadRootAndKeepsNothingOfIt) {
+  const std::size_t before = open_descriptors();
+  AutoWatcher watcher;
+  {
+    const Fault fault(Call::add_watch, ENOSPC);
+    try {
+      watcher.add_all(dir_.path(), follow);
+      FAIL() << "no error";
+    } catch (const fs::filesystem_error& thrown) {
+      EXPECT_EQ(thrown.code(), std::errc::no_space_on_device);
+      EXPECT_EQ(thrown.path1(), dir_.path());
+    }
+  }
+  EXPECT_TRUE(watcher.empty());
+  EXPECT_TRUE(drain(watcher).empty());
+  watcher.add_all(dir_.path(), follow);
+  EXPECT_EQ(watched_paths(watcher), all_);
+  watcher.close();
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+// Whichever call it is that fails once: what is not watched after it is told, and can be healed.
+TEST_F(FaultTest, AutoWatcherAddAllSurvivesAnySingleFailure) {
+  for (const auto& [call, error] :
+       {std::pair(Call::add_watch, ENOMEM), std::pair(Call::getdents, EIO)}) {
+    int hits = 1;
+    for (int nth = 2; hits > 0; ++nth) {
+      SCOPED_TRACE("call " + std::to_string(nth) + " of kind " +
+                   std::to_string(static_cast<int>(call)));
+      AutoWatcher watcher;
+      std::set<std::string> holes;
+      {
+        const Fault fault(call, error, nth);
+        watcher.add_all(dir_.path(), follow);
+        holes = holes_of(drain(watcher), static_cast<std::errc>(error));
+        hits = fault.hits();
+      }
+      EXPECT_THAT(watched_paths(watcher), IsSupersetOf(all_but(holes)))
+          << "not watched, and not told";
+      expect_table_of_kernel(watcher);
+      EXPECT_EQ(watcher.retry_holes(), 0U);
+      EXPECT_EQ(watched_paths(watcher), all_);
+      expect_table_of_kernel(watcher);
+      expect_all_heard(watcher);
+      ASSERT_LT(nth, 100) << "the fault is always hit";
+    }
+  }
+}
+
+TEST_F(FaultTest, AutoWatcherAddAllReportsHolesAsEventsAndRetryHolesHealsThem) {
+  for (const auto& [call, error] :
+       {std::pair(Call::add_watch, ENOSPC), std::pair(Call::getdents, EIO)}) {
+    for (int first = call == Call::getdents ? 1 : 2; first <= 6; ++first) {
+      SCOPED_TRACE("from call " + std::to_string(first) + " of kind " +
+                   std::to_string(static_cast<int>(call)));
+      AutoWatcher watcher;
+      {
+        const Fault fault(call, error, first, test::for_ever);
+        watcher.add_all(dir_.path(), follow);
+        const auto holes = holes_of(drain(watcher), static_cast<std::errc>(error));
+        EXPECT_FALSE(holes.empty());
+        EXPECT_THAT(watched_paths(watcher), IsSupersetOf(all_but(holes)))
+            << "not watched, and not told";
+        expect_table_of_kernel(watcher);
+      }
+      EXPECT_EQ(watcher.retry_holes(), 0U);
+      EXPECT_EQ(watched_paths(watcher), all_);
+      expect_table_of_kernel(watcher);
+      expect_all_heard(watcher);
+    }
+  }
+}
+
+TEST_F(FaultTest, RetryHolesCountsWhatStillCannotBeWatchedAndTellsItNoSecondTime) {
+  for (const auto& [call, error] :
+       {std::pair(Call::add_watch, ENOSPC), std::pair(Call::getdents, EIO)}) {
+    SCOPED_TRACE("kind " + std::to_string(static_cast<int>(call)));
+    AutoWatcher watcher;
+    const Fault fault(call, error, 3, test::for_ever);
+    watcher.add_all(dir_.path(), follow);
+    const auto holes = holes_of(drain(watcher), static_cast<std::errc>(error));
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(watcher.retry_holes(), holes.size());
+      const auto events = drain(watcher);
+      EXPECT_TRUE(events.empty()) << "nothing found, and no cause has changed: " << events.front();
+    }
+  }
+}
+
+TEST_F(FaultTest, AHoleFoundByAddAllMakesTheDescriptorReadable) {
+  AutoWatcher watcher;
+  const Fault fault(Call::add_watch, ENOSPC, 2, test::for_ever);
+  watcher.add_all(dir_.path(), follow);
+  epoll_event event{};
+  EXPECT_EQ(::epoll_wait(watcher.fileno(), &event, 1, 0), 1) << "a poller would never read of it";
+  EXPECT_FALSE(holes_of(drain(watcher), std::errc::no_space_on_device).empty());
+  EXPECT_EQ(::epoll_wait(watcher.fileno(), &event, 1, 0), 0);
+}
+
+TEST_F(FaultTest, AutoWatcherAddAllTellsItsErrorHandlerOfHolesAndNobodyElse) {
+  AutoWatcher watcher;
+  std::set<std::string> told;
+  const Fault fault(Call::add_watch, ENOSPC, 2, test::for_ever);
+  watcher.add_all(dir_.path(), follow, [&](const fs::filesystem_error& error) {
+    EXPECT_EQ(error.code(), std::errc::no_space_on_device);
+    EXPECT_TRUE(told.insert(error.path1().string()).second) << "told twice: " << error.what();
+  });
+  EXPECT_THAT(told, UnorderedElementsAreArray({dir_ / "a", dir_ / "b", dir_ / "c"}));
+  EXPECT_TRUE(drain(watcher).empty());
+}
+
+TEST_F(FaultTest, ANewDirectoryThatCannotBeWatchedIsAHoleUntilItIsRetried) {
+  for (const auto& [call, error] :
+       {std::pair(Call::add_watch, ENOMEM), std::pair(Call::getdents, EIO)}) {
+    SCOPED_TRACE("kind " + std::to_string(static_cast<int>(call)));
+    const std::string path = (dir_ / "new").string();
+    AutoWatcher watcher;
+    watcher.add_all(dir_.path(), follow);
+    {
+      const Fault fault(call, error, 1, test::for_ever);
+      fs::create_directories(path + "/deep");
+      test::write_file(path + "/file");
+      const auto events = drain(watcher);
+      EXPECT_EQ(holes_of(events, static_cast<std::errc>(error)), std::set{path});
+      EXPECT_FALSE(watcher.path(path));
+      expect_table_of_kernel(watcher);
+    }
+    EXPECT_EQ(watcher.retry_holes(), 0U);
+    std::set<std::string> found;
+    for (const OwnedEvent& event : drain(watcher)) {
+      EXPECT_TRUE(event.synthetic && event.is_create()) << event;
+      found.insert(event.fullpath);
+    }
+    EXPECT_EQ(found, (std::set{path + "/deep", path + "/file"}));
+    EXPECT_TRUE(watcher.path(path + "/deep"));
+    expect_table_of_kernel(watcher);
+    fs::remove_all(path);
+  }
+}
+
+TEST_F(FaultTest, AHoleThatIsRemovedIsForgotten) {
+  const std::string path = (dir_ / "new").string();
+  AutoWatcher watcher;
+  watcher.add_all(dir_.path(), follow);
+  {
+    const Fault fault(Call::add_watch, ENOMEM, 1, test::for_ever);
+    fs::create_directory(path);
+    EXPECT_EQ(holes_of(drain(watcher), std::errc::not_enough_memory), std::set{path});
+  }
+  fs::remove(path);
+  drain(watcher);
+  EXPECT_EQ(watcher.retry_holes(), 0U);
+  EXPECT_TRUE(drain(watcher).empty());
+  expect_table_of_kernel(watcher);
+}
+
+TEST_F(FaultTest, AWatchThatCannotBeReleasedDoesNoHarm) {
+  const TempDir outside;
+  AutoWatcher watcher;
+  watcher.add_all(dir_.path(), follow);
+  const Fault fault(Call::rm_watch, EINVAL, 1, test::for_ever);
+  fs::rename(dir_ / "a", outside / "a");
+  drain(watcher);
+  EXPECT_GT(fault.hits(), 0);
+  test::write_file(outside / "a/x/file");
+  EXPECT_TRUE(drain(watcher).empty()) << "nothing is reported from there";
+  EXPECT_EQ(watched_paths(watcher), all_but({(dir_ / "a").string()}));
+}
+
+}  // namespace

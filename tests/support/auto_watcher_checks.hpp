@@ -1,0 +1,326 @@
+// What the tests of single promises of AutoWatcher share: to take all events, to write them down briefly, to compare the kernel's
+// table with the disk, and to do in another process what cannot be undone in this one.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <functional>
+#include <inotify/auto_watcher.hpp>
+#include <inotify/limits.hpp>
+#include <map>
+#include <ostream>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "support/contract.hpp"
+#include "support/kernel_table.hpp"
+#include "support/replay.hpp"
+#include "support/temp_dir.hpp"
+
+namespace test {
+
+using Events = std::vector<inotify::OwnedEvent>;
+using Lines = std::vector<std::string>;
+
+inline constexpr std::chrono::milliseconds at_once{0};
+inline constexpr std::chrono::seconds deadline{60};
+inline constexpr inotify::Mask names = IN_CREATE | IN_DELETE | IN_MOVE;
+
+// ---- events
+
+/// Reads until nothing is left.
+inline Events drain(inotify::Watcher& watcher) {
+  Events all;
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  for (;;) {
+    const auto events = watcher.read(at_once);
+    if (events.empty()) return all;
+    for (const inotify::Event& event : events) all.emplace_back(event);
+    if (std::chrono::steady_clock::now() > end) {
+      ADD_FAILURE() << "still events to read after a minute; the last: " << all.back();
+      return all;
+    }
+  }
+}
+
+inline void apply(Replay& replay, const Events& events) {
+  for (const auto& event : events) replay.apply(event.view());
+}
+
+/// A path relative to the root, which is ".".
+inline std::string below(std::string_view root, std::string_view path) {
+  if (path == root) return ".";
+  if (path.starts_with(root) && path.substr(root.size()).starts_with('/')) {
+    path.remove_prefix(root.size() + 1);
+  }
+  return std::string(path);
+}
+
+/// "IN_CREATE|IN_ISDIR a/b", with "synthetic " before what was found by listing, "hole a/b" for what could not be watched, and
+/// " from a" or " to c" behind a rename whose other half is known.
+inline std::string line(const inotify::OwnedEvent& event, std::string_view root) {
+  std::string text = event.error ? "hole" : inotify::to_string(event.mask);
+  if (event.synthetic) text = "synthetic " + text;
+  text += ' ' + below(root, event.fullpath);
+  if (!event.moved_from.empty()) text += " from " + below(root, event.moved_from);
+  if (!event.moved_to.empty()) text += " to " + below(root, event.moved_to);
+  return text;
+}
+
+inline Lines lines(const Events& events, std::string_view root) {
+  Lines all;
+  for (const auto& event : events) all.push_back(line(event, root));
+  return all;
+}
+
+inline std::string show(const Events& events) {
+  std::string text = "all that was told:\n";
+  for (const auto& event : events) text += "  " + inotify::to_string(event.view()) + '\n';
+  return text;
+}
+
+/// The events that have one of `bits`.
+inline Events with(const Events& events, inotify::Mask bits) {
+  Events some;
+  for (const auto& event : events) {
+    if ((event.mask & bits) != 0) some.push_back(event);
+  }
+  return some;
+}
+
+/// The paths of the holes, relative to `root`.
+inline std::set<std::string> holes(const Events& events, std::string_view root) {
+  std::set<std::string> paths;
+  for (const auto& event : events) {
+    if (event.error) paths.insert(below(root, event.fullpath));
+  }
+  return paths;
+}
+
+// ---- coverage
+
+/// The kernel's mask for the inode at `path`; 0 if it is not watched.
+inline inotify::Mask kernel_mask(const Probe& watcher, const std::string& path) {
+  for (const auto& [wd, watch] : kernel_table(watcher.inotify_fd())) {
+    if (std::pair(watch.device, watch.inode) == identity(path)) return watch.mask;
+  }
+  return 0;
+}
+
+inline bool is_watched(const Probe& watcher, const std::string& path) {
+  return kernel_mask(watcher, path) != 0;
+}
+
+/// `root` and the directories below it that `wanted` accepts; what it refuses is not looked into.
+inline Lines directories(const std::string& root,
+                         const std::function<bool(const std::string&)>& wanted = {}) {
+  Lines all{root};
+  for (auto it = fs::recursive_directory_iterator(root); it != fs::recursive_directory_iterator();
+       ++it) {
+    if (it->is_symlink() || !it->is_directory()) continue;
+    if (!wanted || wanted(it->path().string())) {
+      all.push_back(it->path().string());
+    } else {
+      it.disable_recursion_pending();
+    }
+  }
+  return all;
+}
+
+/// Of every watch the table says what the kernel says.
+inline void expect_table_is_kernels(const Probe& watcher) {
+  const auto kernel = kernel_table(watcher.inotify_fd());
+  EXPECT_EQ(watcher.num_watches(), kernel.size());
+  for (const auto& watch : watcher.watches()) {
+    const auto it = kernel.find(watch.wd);
+    if (it == kernel.end()) {
+      ADD_FAILURE() << "the kernel does not know the watch of " << watch.path;
+    } else {
+      EXPECT_EQ(it->second.mask, watch.mask) << watch.path;
+    }
+  }
+}
+
+/// Exactly these directories are watched, each under its path, with what following needs in its mask.
+inline void expect_watched(const Probe& watcher, const Lines& paths) {
+  expect_table_is_kernels(watcher);
+  const auto kernel = kernel_table(watcher.inotify_fd());
+  EXPECT_EQ(kernel.size(), paths.size());
+  for (const std::string& path : paths) {
+    const auto known = watcher.path(path);
+    if (!known || !kernel.contains(known->wd)) {
+      ADD_FAILURE() << "not watched: " << path;
+      continue;
+    }
+    const KernelWatch& watch = kernel.at(known->wd);
+    EXPECT_EQ(std::pair(watch.device, watch.inode), identity(path)) << path;
+    EXPECT_EQ(watch.mask & names, names) << path;
+  }
+}
+
+/// A file created in each directory is told, once, under its path. Needs IN_CREATE in the mask.
+inline void expect_heard(inotify::Watcher& watcher, const Lines& paths) {
+  std::set<std::string> expected;
+  for (const std::string& path : paths) expected.insert(path + "/probe");
+  for (const std::string& path : expected) write_file(path);
+  const Events events = drain(watcher);
+  for (const auto& event : with(events, IN_CREATE)) {
+    EXPECT_EQ(expected.erase(event.fullpath), 1U) << "told, but not done: " << event;
+  }
+  EXPECT_TRUE(expected.empty()) << "deaf: " << *expected.begin() << '\n' << show(events);
+  for (const std::string& path : paths) fs::remove(path + "/probe");
+  drain(watcher);
+}
+
+/// More than the queue holds happens in `directory`, two events for each rename; what is done afterwards is lost. False if the queue
+/// is too long for that.
+inline bool overrun(const std::string& directory) {
+  const long queue = inotify::max_queued_events().value_or(0);
+  if (queue <= 0 || queue > 1 << 17) return false;
+  const std::string one = directory + "/overrun1";
+  const std::string two = directory + "/overrun2";
+  write_file(one);
+  for (long i = 0; i <= queue / 4; ++i) {
+    move(one, two);
+    move(two, one);
+  }
+  return true;
+}
+
+// ---- processes
+
+/// Thrown in a child: what the test needs is forbidden here.
+struct Forbidden : std::runtime_error {
+  explicit Forbidden(const std::string& what)
+      : std::runtime_error(what + ": " + std::strerror(errno)) {}
+};
+
+/// Two processes in step: one waits until the other says so.
+class Signal {
+ public:
+  Signal() {
+    if (::pipe2(ends_, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
+  }
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
+  ~Signal() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  void give() {
+    if (::write(ends_[1], "", 1) != 1) throw std::runtime_error("write to a pipe");
+  }
+  /// Throws if it does not come within a minute.
+  void take() {
+    pollfd wait{ends_[0], POLLIN, 0};
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline);
+    char byte = 0;
+    if (::poll(&wait, 1, static_cast<int>(left.count())) != 1 || ::read(ends_[0], &byte, 1) != 1) {
+      throw std::runtime_error("the other process says nothing");
+    }
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+/// Runs `body` in a process of its own, its failed expectations being failures of this test; skips the test if it throws Forbidden.
+/// To be the last statement of a test.
+inline void in_child(const std::function<void()>& body) {
+  int reason[2] = {-1, -1};
+  ASSERT_EQ(::pipe2(reason, O_CLOEXEC), 0);
+  std::fflush(nullptr);
+  SecondProcess child([&] {
+    try {
+      body();
+    } catch (const Forbidden& forbidden) {
+      const std::string_view what = forbidden.what();
+      if (::write(reason[1], what.data(), what.size()) < 0) throw;
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << "threw: " << error.what();
+    }
+    std::fflush(nullptr);
+    ::_exit(testing::Test::HasFailure() ? 1 : 0);
+  });
+  ::close(reason[1]);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline);
+  pollfd end{reason[0], POLLIN, 0};  // that end of the pipe is closed with the child
+  ::poll(&end, 1, static_cast<int>(left.count()));
+  while (child.is_running()) {
+  }
+  char what[256];
+  const ssize_t size = ::read(reason[0], what, sizeof what);
+  ::close(reason[0]);
+  if (size > 0) GTEST_SKIP() << std::string_view(what, static_cast<std::size_t>(size));
+}
+
+inline void write_proc(const std::string& path, const std::string& text) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  const bool good = fd >= 0 && ::write(fd, text.data(), text.size()) >= 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  errno = error;
+  if (!good) throw Forbidden("cannot write " + path);
+}
+
+/// In a child: a user namespace of its own, in which this process is root.
+inline void enter_user_namespace(int more_flags = 0) {
+  const std::string uid = std::to_string(::geteuid());
+  const std::string gid = std::to_string(::getegid());
+  if (::unshare(CLONE_NEWUSER | more_flags) != 0) throw Forbidden("user namespaces");
+  write_proc("/proc/self/setgroups", "deny");
+  write_proc("/proc/self/uid_map", "0 " + uid + " 1");
+  write_proc("/proc/self/gid_map", "0 " + gid + " 1");
+}
+
+/// In such a child: how many watches it may have.
+inline void limit_watches(int most) {
+  write_proc("/proc/sys/user/max_inotify_watches", std::to_string(most));
+}
+
+/// In a child: a mount namespace of its own.
+inline void enter_mount_namespace() {
+  if (::geteuid() != 0) {
+    enter_user_namespace(CLONE_NEWNS);
+  } else if (::unshare(CLONE_NEWNS) != 0) {
+    throw Forbidden("mount namespaces");
+  }
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    throw Forbidden("private mounts");
+  }
+}
+
+inline void mount_tmpfs(const std::string& path) {
+  if (::mount("tmpfs", path.c_str(), "tmpfs", 0, nullptr) != 0) throw Forbidden("mounting a tmpfs");
+}
+
+/// In a child: somebody who may not read everything, to whom `path` belongs with all below.
+inline void become_nobody(const std::string& path) {
+  constexpr unsigned nobody = 65534;
+  if (::geteuid() != 0) return;
+  const auto give = [&](const fs::path& p) {
+    if (::lchown(p.c_str(), nobody, nobody) != 0) throw Forbidden("chown");
+  };
+  give(path);
+  for (const auto& entry : fs::recursive_directory_iterator(path)) give(entry.path());
+  if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) throw Forbidden("setuid");
+  ::prctl(PR_SET_DUMPABLE, 1);  // or /proc/self/fdinfo would still be root's
+}
+
+}  // namespace test

@@ -1,0 +1,50 @@
+// The kernel's own list of an instance's watches: the ground truth for the table.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <cstdint>
+#include <fstream>
+#include <inotify/mask.hpp>
+#include <map>
+#include <sstream>
+#include <string>
+#include <utility>
+
+namespace test {
+
+struct KernelWatch {
+  std::uint64_t inode;
+  std::uint64_t device;  // as the kernel writes it: major << 20 | minor
+  inotify::Mask mask;
+};
+
+/// Reads /proc/self/fdinfo/`inotify_fd`: wd -> watch.
+inline std::map<int, KernelWatch> kernel_table(int inotify_fd) {
+  std::map<int, KernelWatch> table;
+  std::ifstream info("/proc/self/fdinfo/" + std::to_string(inotify_fd));
+  for (std::string line; std::getline(info, line);) {
+    if (!line.starts_with("inotify ")) continue;
+    std::map<std::string, std::uint64_t> fields;
+    std::istringstream words(line.substr(8));
+    for (std::string word; words >> word;) {
+      const auto colon = word.find(':');
+      const std::string value = word.substr(colon + 1);
+      if (word.starts_with("fhandle") || word.starts_with("f_handle")) continue;
+      fields[word.substr(0, colon)] = std::stoull(value, nullptr, 16);
+    }
+    table[static_cast<int>(fields["wd"])] = {fields["ino"], fields["sdev"],
+                                             static_cast<inotify::Mask>(fields["mask"])};
+  }
+  return table;
+}
+
+/// The identity of a file as the kernel's list writes it: (device, inode).
+inline std::pair<std::uint64_t, std::uint64_t> identity(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {0, 0};
+  return {(std::uint64_t{major(status.st_dev)} << 20) | minor(status.st_dev), status.st_ino};
+}
+
+}  // namespace test
