@@ -1,11 +1,10 @@
-// Problem: watch a handful of known files with the least that can be had: no paths, no tables, no
-// recursion, no allocation.
+// Problem: watch a handful of known files with the least that can be had.
 //
 //     raw_events PATH...
 //
-// Instance is the descriptor and its system calls, RawEvents the walk over what read(2) returned.
-// What a watch descriptor stands for is for the program to remember; here it is the place of the
-// path on the command line.
+// No paths, no tables, no recursion, no allocation. Instance is the descriptor and its system
+// calls, RawEvents the walk over what read(2) returned. What a watch descriptor stands for is for
+// the program to remember; here it is the place of the path on the command line.
 #include <sys/inotify.h>
 
 #include <array>
