@@ -29,7 +29,7 @@ bool out_of_descriptors(rlim_t limit) {
   rlim_t used = 0;
   std::filesystem::directory_iterator it("/proc/self/fd", ec);
   for (; !ec && it != std::filesystem::directory_iterator(); it.increment(ec)) ++used;
-  return ec == std::errc::too_many_files_open || used + 4 > limit;
+  return ec.value() == EMFILE || used + 4 > limit;
 }
 
 std::string explain_emfile() {
@@ -58,9 +58,8 @@ class Category final : public std::error_category {
       case ENODATA:
         return "nothing is watched, so nothing would ever come: add a path first";
       case EACCES:
-        return "Permission denied (inotify needs permission to read what it watches, and to search "
-               "the "
-               "directories above)";
+        return "Permission denied (inotify needs permission to read what it watches, and to "
+               "search the directories above)";
       default:
         return std::generic_category().message(value);
     }

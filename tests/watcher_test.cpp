@@ -21,35 +21,9 @@
 #include <utility>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
-
-namespace {
-
-std::atomic<std::size_t> allocations{0};
-
-void* counted(std::size_t size) noexcept {
-  ++allocations;
-  return std::malloc(size > 0 ? size : 1);
-}
-
-void* counted_or_throw(std::size_t size) {
-  if (void* memory = counted(size)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-// Every allocation of this program is counted. All forms are replaced, for a sanitizer's own must
-// not be mixed with these.
-void* operator new(std::size_t size) { return counted_or_throw(size); }
-void* operator new[](std::size_t size) { return counted_or_throw(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -392,10 +366,10 @@ std::size_t allocations_in_the_steady_state(Watcher& w, Act act) {
   std::size_t counted_here = 0;
   for (int round = 0; round < 20; ++round) {
     act();
-    const std::size_t before = allocations;
+    const std::size_t before = test::allocations();
     while (!w.read(0ms).empty()) {
     }
-    if (round >= 10) counted_here += allocations - before;
+    if (round >= 10) counted_here += test::allocations() - before;
   }
   return counted_here;
 }
