@@ -537,8 +537,10 @@ TEST_F(Border, A6_AndTakenApartAtOnce) {
 // nothing.
 class Deeds {
  public:
-  explicit Deeds(const Contract& contract)
-      : paths_{contract.in("x"), contract.in("p/y"), contract.in("p"), contract.out("x")} {
+  Deeds(const Contract& contract, bool are_files)
+      : are_files_(are_files),
+        paths_{contract.in("x"), contract.in("p/y"),
+               are_files ? contract.out("y") : contract.in("p"), contract.out("x")} {
     for (const auto& one : paths_) {
       deeds_.push_back({Deed::Kind::make_directory, one, {}});
       deeds_.push_back({Deed::Kind::make_file, one, {}});
@@ -554,9 +556,14 @@ class Deeds {
   [[nodiscard]] std::size_t size() const { return deeds_.size(); }
 
   void prepare() const {
-    make_dirs(paths_[0] + "/in_x");
-    make_dirs(paths_[1] + "/in_y");
-    make_dirs(paths_[3] + "/out_x");
+    for (const auto& path : paths_) {
+      if (are_files_) {
+        make_dirs(fs::path(path).parent_path());
+        write_file(path);
+      } else {
+        make_dirs(path + "/sub");
+      }
+    }
   }
 
   void act(std::size_t index) const {
@@ -595,13 +602,14 @@ class Deeds {
     std::string one;
     std::string other;
   };
+  bool are_files_;
   std::array<std::string, 4> paths_;
   std::vector<Deed> deeds_;
 };
 
-class BorderDeeds : public test::ContractTest {
+class BorderDeeds : public test::ContractTest, public testing::WithParamInterface<bool> {
  protected:
-  BorderDeeds() : deeds_(contract_) { start(); }
+  BorderDeeds() : deeds_(contract_, GetParam()) { start(); }
 
   void try_out(const std::vector<std::size_t>& sequence) {
     std::string text = "deeds:\n";
@@ -619,14 +627,18 @@ class BorderDeeds : public test::ContractTest {
   Deeds deeds_;
 };
 
-TEST_F(BorderDeeds, A1_A7_AnyTwoInARow) {
+INSTANTIATE_TEST_SUITE_P(With, BorderDeeds, testing::Bool(), [](const auto& are_files) {
+  return std::string(are_files.param ? "Files" : "Directories");
+});
+
+TEST_P(BorderDeeds, A1_A7_AnyTwoInARow) {
   for (std::size_t one = 0; one < deeds_.size(); ++one) {
     for (std::size_t other = 0; other < deeds_.size() && !HasFailure(); ++other)
       try_out({one, other});
   }
 }
 
-TEST_F(BorderDeeds, A1_A7_ManyInARow) {
+TEST_P(BorderDeeds, A1_A7_ManyInARow) {
   const int count = 5 * rounds(60);
   const int first = test::number("INOTIFY_SEED", 1);
   for (int seed = first; seed < first + count && !HasFailure(); ++seed) {
