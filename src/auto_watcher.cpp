@@ -1,5 +1,5 @@
-// AutoWatcher: roots, and reading. What the events mean is in auto_watcher_events.cpp, how a
-// directory is entered in auto_watcher_enter.cpp.
+// AutoWatcher: roots, and reading. What the events mean is in auto_watcher_events.cpp and
+// auto_watcher_renames.cpp, how a directory is entered in auto_watcher_enter.cpp.
 #include <inotify/auto_watcher.hpp>
 
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace inotify::inline v0 {
@@ -212,7 +211,7 @@ std::size_t AutoWatcher::pull(std::size_t bytes, const Quiet& quiet, std::error_
   constexpr Mask listing_bits = IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE;
   const auto is_noise = [&](const RawEvent& raw) {
     if ((raw.mask & IN_IGNORED) != 0) return released_.erase(raw.wd) != 0;
-    if ((raw.mask & IN_ISDIR) == 0 || (raw.mask & ~(listing_bits | IN_ISDIR)) != 0) return false;
+    if (!raw.is_dir() || (raw.mask & ~(listing_bits | IN_ISDIR)) != 0) return false;
     return raw.name.empty() ? raw.wd == quiet.wd
                             : raw.wd == quiet.parent_wd && raw.name == quiet.name;
   };

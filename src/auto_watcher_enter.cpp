@@ -1,9 +1,7 @@
 // Watching a directory that has appeared, and reporting what it holds.
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <cerrno>
-#include <climits>
 #include <utility>
 
 #include <inotify/auto_watcher.hpp>
@@ -200,6 +198,16 @@ void AutoWatcher::tell_found(NodeId parent, std::string_view name, unsigned char
   if (index < batch_.size()) batch_[index].synthetic = true;
 }
 
+// Whether the directory, or one above it, is about to be renamed or moved away.
+bool AutoWatcher::leaves(NodeId node) {
+  if (look_ahead_.empty()) return false;
+  for (; !table_.is_top(node); node = table_.parent(node)) {
+    const NodeId parent = table_.parent(node);
+    if (is_watched(parent) && look_ahead_.leaves(table_.wd(parent), table_.name(node))) return true;
+  }
+  return false;
+}
+
 // ---- roots
 
 void AutoWatcher::enter_root(NodeId root, Directory directory, int fresh_wd, std::error_code& ec) {
@@ -222,175 +230,6 @@ void AutoWatcher::reenter_root(NodeId root) {
   if (!ec) verify(root, directory, ec);
   if (ec) return give_up(root, ec);
   enter_root(root, std::move(directory), -1, ec);
-}
-
-// ---- the disk
-
-// Puts what is in a watched directory into `found_`. If its watch has just been set, as `fresh_wd`
-// says (else -1), that may have been in the middle of a rename, so that only some of its events
-// were seen. The fence lets that come to its end, and all that was queued of the directory by then
-// is left to the listing, which is younger.
-void AutoWatcher::list(const Directory& directory, const Quiet& quiet, int fresh_wd,
-                       std::error_code& ec) {
-  if (fresh_wd >= 0) {
-    directory.fence();
-    pull_queued(quiet);
-    look_ahead_.take_all(fresh_wd);
-  }
-  found_.clear();
-  directory.list(
-      [&](std::string_view name, unsigned char type) {
-        found_.push_back({std::string(name), type});
-      },
-      ec);
-}
-
-bool AutoWatcher::strays(const Directory& directory, const Directory& parent) const {
-  struct stat here {};
-  struct stat above {};
-  return options_.one_file_system && ::fstat(directory.fd(), &here) == 0 &&
-         ::fstat(parent.fd(), &above) == 0 && here.st_dev != above.st_dev;
-}
-
-bool AutoWatcher::accepts(NodeId node) {
-  if (!options_.add_filter) return true;
-  question_.clear();
-  table_.path(table_.parent(node), path_);
-  Event& event = question_.add(path_, table_.name(node));
-  event.wd = table_.wd(table_.parent(node));
-  event.mask = IN_CREATE | IN_ISDIR;
-  event.synthetic = true;
-  return options_.add_filter(event);
-}
-
-// Whether the directory, or one above it, is about to be renamed or moved away.
-bool AutoWatcher::leaves(NodeId node) {
-  if (look_ahead_.empty()) return false;
-  for (; !table_.is_top(node); node = table_.parent(node)) {
-    const NodeId parent = table_.parent(node);
-    if (is_watched(parent) && look_ahead_.leaves(table_.wd(parent), table_.name(node))) return true;
-  }
-  return false;
-}
-
-// What a directory of the tree takes over from the one above it.
-Mask AutoWatcher::inherited(NodeId parent) const noexcept {
-  const auto& bits = table_.bits(parent);
-  if (bits.asked == 0) return 0;
-  return bits.asked | (bits.excl != 0 ? IN_EXCL_UNLINK : 0U);
-}
-
-// What the consumer wants of a directory: as a root of its own, and, unless the filter refuses it,
-// as part of the tree above it.
-Mask AutoWatcher::wish(NodeId node, bool is_refused) {
-  Mask mask = is_refused ? 0U : inherited(table_.parent(node)) & IN_ALL_EVENTS;
-  if (table_.bits(node).is_root != 0) mask |= root_masks_[table_.wd(node)];
-  return mask & IN_ALL_EVENTS;
-}
-
-void AutoWatcher::release(int wd) {
-  std::error_code gone;
-  instance_.rm_watch(wd, gone);  // EINVAL: the kernel was faster
-  if (!gone) released_.insert(wd);
-}
-
-// Once it returns, a rename that had begun in `parent` is in the look-ahead whole [18].
-void AutoWatcher::barrier(NodeId parent) {
-  std::error_code ec;
-  if (const Directory* directory = open(parent, ec)) directory->fence();
-  pull_queued({});
-}
-
-int AutoWatcher::watch_open(const Directory& directory, Mask mask, std::error_code& ec) {
-  const Mask flags =
-      IN_ONLYDIR | IN_MASK_ADD;  // never without IN_MASK_ADD on what might be watched [33]
-  return instance_.add_watch(detail::DescriptorPath(directory.fd()).c_str(), mask | flags, ec);
-}
-
-// A path is no identity: that it leads to the directory we know is proved by the watch descriptor
-// it yields [1, 32].
-void AutoWatcher::verify(NodeId node, const Directory& directory, std::error_code& ec) {
-  const Mask mask = table_.mask(node);
-  const int wd = watch_open(directory, mask, ec);
-  if (ec || wd == table_.wd(node)) return;
-  ec = make_error(ESTALE);
-  const NodeId other = table_.by_wd(wd);
-  if (other == no_node) {
-    release(wd);
-  } else {
-    table_.set_mask(other, table_.mask(other) | mask);
-  }
-}
-
-// The directory of a watched node, verified, to look up names in; null if it is not to be had.
-// Valid until the next call. A directory that is not found under its name is being renamed, or one
-// above it is: when that is over it is found where it has gone.
-const Directory* AutoWatcher::open(NodeId node, std::error_code& ec) {
-  if (opened_.is_open() && opened_wd_ == table_.wd(node)) return &opened_;
-  // Somebody who renames faster than this is met again when what fails is tried again.
-  constexpr int most_renames = 16;
-  for (int i = 0; i < most_renames; ++i) {
-    table_.path(node, path_);
-    if (open_as(node, path_, ec) || (path_now(node, path_) && open_as(node, path_, ec)))
-      return &opened_;
-    if (!pull_rename(node)) break;
-  }
-  return nullptr;
-}
-
-bool AutoWatcher::open_as(NodeId node, const std::string& path, std::error_code& ec) {
-  opened_ = Directory(AT_FDCWD, path.c_str(), Directory::Use::name_only,
-                      table_.bits(node).is_root != 0, ec);
-  if (!ec) verify(node, opened_, ec);
-  if (ec) opened_ = {};
-  opened_wd_ = table_.wd(node);
-  return !ec;
-}
-
-// The rename that hides a node holds the lock of the deepest directory above it that is still in
-// its place. Returns whether taking that lock brought anything new.
-bool AutoWatcher::pull_rename(NodeId node) {
-  std::error_code ec;
-  do {
-    node = table_.parent(node);
-    if (!is_watched(node)) break;
-    table_.path(node, path_);
-  } while (!open_as(node, path_, ec));
-  if (opened_.is_open()) opened_.fence();
-  return pull_queued({}) > 0;
-}
-
-// Where a node is by now, if renames that are still to come have moved it or a directory above it:
-// follows each name from its MOVED_FROM to its MOVED_TO through the look-ahead. False if that leads
-// nowhere new, or out of the tree.
-bool AutoWatcher::path_now(NodeId node, std::string& path) {
-  std::vector<std::string_view> names;
-  bool is_moved = false;
-  while (!table_.is_top(node)) {
-    NodeId parent = table_.parent(node);
-    std::string_view name = table_.name(node);
-    const Entry* from =
-        is_watched(parent) ? look_ahead_.departure(table_.wd(parent), name, nullptr) : nullptr;
-    while (from != nullptr) {
-      const Entry* to = look_ahead_.arrival(from->raw.cookie);
-      if (to == nullptr || table_.by_wd(to->raw.wd) == no_node) return false;
-      is_moved = true;
-      parent = table_.by_wd(to->raw.wd);
-      name = to->raw.name;
-      from = look_ahead_.departure(to->raw.wd, name, to);
-    }
-    names.push_back(name);
-    if (names.size() > PATH_MAX)
-      return false;  // two directories said to be in one another: events of different times
-    node = parent;
-  }
-  if (!is_moved) return false;
-  path = names.back();  // "/" or "."
-  for (auto it = names.rbegin() + 1; it != names.rend(); ++it) {
-    if (!path.ends_with('/')) path += '/';
-    path += *it;
-  }
-  return true;
 }
 
 }  // namespace inotify::inline v0

@@ -149,12 +149,23 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_events.cpp: one function per kind of event
 
   void interpret(const RawEvent& raw);
+  std::size_t tell(NodeId node, const RawEvent& raw);
+  void link(NodeId from_parent, const RawEvent& from, std::size_t from_index, NodeId to_parent,
+            const RawEvent& to, std::size_t to_index);
   void on_self(NodeId node, const RawEvent& raw);
   void on_create(NodeId parent, const RawEvent& raw);
   void on_delete(NodeId parent, const RawEvent& raw);
+  void forget_name(NodeId parent, std::string_view name);
+  void detach(NodeId node);
+  void detach_below(NodeId node);
+
+  // ---- auto_watcher_renames.cpp: the halves of a rename, and exchanges
+
   bool on_moved_from(NodeId parent, const RawEvent& raw);
   void on_moved_to(NodeId parent, const RawEvent& raw);
-  void on_overflow();
+  const Entry* find_arrival(NodeId parent, const RawEvent& raw);
+  const Entry* next_name_event(const Entry& entry, int wd, int other_wd);
+  const Entry* next_here(NodeId parent, const Entry& entry);
   void rename(NodeId parent, const RawEvent& raw, const Entry& to);
   bool swap(NodeId parent, const RawEvent& raw, const Entry& to, const Entry& back_from,
             const Entry& back_to);
@@ -162,25 +173,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
                 const Entry& back_to);
   void settle_swap(NodeId parent, const RawEvent& raw, const Entry& to, const Entry& back_from,
                    const Entry& back_to);
-  const Entry* next_name_event(const Entry& entry, int wd, int other_wd);
   bool exchanges(NodeId parent, const RawEvent& raw, const Entry& back);
-  void settle(NodeId parent, const RawEvent& raw);
   const Entry* doubt_departure(NodeId parent, const Entry& to);
-  const Entry* next_here(NodeId parent, const Entry& entry);
-  const Entry* find_arrival(NodeId parent, const RawEvent& raw);
-  void settle_in(NodeId node);
-  void update_wishes(NodeId node, bool is_refused);
-  void update_wishes_below(NodeId top);
-  void widen(NodeId node);
-  void rewalk(NodeId root);
-  bool restore(int wd, const Old& old);
-
-  std::size_t tell(NodeId node, const RawEvent& raw);
-  void link(NodeId from_parent, const RawEvent& from, std::size_t from_index, NodeId to_parent,
-            const RawEvent& to, std::size_t to_index);
-  void forget_name(NodeId parent, std::string_view name);
-  void detach(NodeId node);
-  void detach_below(NodeId node);
+  void settle(NodeId parent, const RawEvent& raw);
 
   // ---- auto_watcher_enter.cpp: watching a directory, and reporting what it holds
 
@@ -197,20 +192,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void retry_deferred();
   void give_up(NodeId node, std::error_code ec);
   void report_hole(std::string_view path, std::error_code ec);
-
-  bool accepts(NodeId node);
   bool leaves(NodeId node);
-  [[nodiscard]] bool is_watched(NodeId node) const noexcept {
-    return node != detail::no_node && table_.wd(node) >= 0;
-  }
-  [[nodiscard]] bool is_followed(int wd) const noexcept {
-    const NodeId node = table_.by_wd(wd);
-    return node != detail::no_node && table_.bits(node).asked != 0;
-  }
-  [[nodiscard]] Mask inherited(NodeId parent) const noexcept;
-  Mask wish(NodeId node, bool is_refused);
-  [[nodiscard]] bool strays(const detail::Directory& directory,
-                            const detail::Directory& parent) const;
+
+  // ---- auto_watcher_disk.cpp: from a node to the directory on disk
+
   void list(const detail::Directory& directory, const Quiet& quiet, int fresh_wd,
             std::error_code& ec);
   void barrier(NodeId parent);
@@ -221,6 +206,32 @@ class INOTIFY_API AutoWatcher : public Watcher {
   bool pull_rename(NodeId node);
   bool path_now(NodeId node, std::string& path);
   void release(int wd);
+
+  // ---- auto_watcher_wishes.cpp: what the consumer wants of each directory
+
+  [[nodiscard]] Mask inherited(NodeId parent) const noexcept;
+  Mask wish(NodeId node, bool is_refused);
+  bool accepts(NodeId node);
+  [[nodiscard]] bool strays(const detail::Directory& directory,
+                            const detail::Directory& parent) const;
+  void settle_in(NodeId node);
+  void update_wishes(NodeId node, bool is_refused);
+  void update_wishes_below(NodeId top);
+  void widen(NodeId node);
+
+  // ---- auto_watcher_overflow.cpp
+
+  void on_overflow();
+  void rewalk(NodeId root);
+  bool restore(int wd, const Old& old);
+
+  [[nodiscard]] bool is_watched(NodeId node) const noexcept {
+    return node != detail::no_node && table_.wd(node) >= 0;
+  }
+  [[nodiscard]] bool is_followed(int wd) const noexcept {
+    const NodeId node = table_.by_wd(wd);
+    return node != detail::no_node && table_.bits(node).asked != 0;
+  }
 
   Options options_;
   detail::UniqueFd epoll_;  // over the inotify descriptor and ready_

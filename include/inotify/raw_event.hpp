@@ -24,6 +24,9 @@ struct RawEvent {
   Mask mask = 0;             ///< What happened.
   std::uint32_t cookie = 0;  ///< Connects MOVED_FROM and MOVED_TO of one rename; otherwise 0.
   std::string_view name;     ///< The entry inside a watched directory; empty for the object itself.
+
+  /// Whether the object it concerns is a directory.
+  [[nodiscard]] bool is_dir() const noexcept { return (mask & IN_ISDIR) != 0; }
 };
 
 /// A forward range of RawEvent over a buffer filled by read(2). A view: it owns nothing, and is

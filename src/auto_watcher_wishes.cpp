@@ -1,0 +1,91 @@
+// What the consumer wants of each directory: of every tree it lies in, and by itself.
+#include <sys/stat.h>
+
+#include <inotify/auto_watcher.hpp>
+
+namespace inotify::inline v0 {
+
+using detail::Directory;
+
+// What a directory of the tree takes over from the one above it.
+Mask AutoWatcher::inherited(NodeId parent) const noexcept {
+  const auto& bits = table_.bits(parent);
+  if (bits.asked == 0) return 0;
+  return bits.asked | (bits.excl != 0 ? IN_EXCL_UNLINK : 0U);
+}
+
+// What the consumer wants of a directory: as a root of its own, and, unless the filter refuses it,
+// as part of the tree above it.
+Mask AutoWatcher::wish(NodeId node, bool is_refused) {
+  Mask mask = is_refused ? 0U : inherited(table_.parent(node)) & IN_ALL_EVENTS;
+  if (table_.bits(node).is_root != 0) mask |= root_masks_[table_.wd(node)];
+  return mask & IN_ALL_EVENTS;
+}
+
+bool AutoWatcher::strays(const Directory& directory, const Directory& parent) const {
+  struct stat here {};
+  struct stat above {};
+  return options_.one_file_system && ::fstat(directory.fd(), &here) == 0 &&
+         ::fstat(parent.fd(), &above) == 0 && here.st_dev != above.st_dev;
+}
+
+bool AutoWatcher::accepts(NodeId node) {
+  if (!options_.add_filter) return true;
+  question_.clear();
+  table_.path(table_.parent(node), path_);
+  Event& event = question_.add(path_, table_.name(node));
+  event.wd = table_.wd(table_.parent(node));
+  event.mask = IN_CREATE | IN_ISDIR;
+  event.synthetic = true;
+  return options_.add_filter(event);
+}
+
+// After its place has changed: the filter is asked again, and it is watched as is wanted there.
+void AutoWatcher::settle_in(NodeId node) {
+  auto& bits = table_.bits(node);
+  if (bits.asked == 0) return;  // added by hand, for itself
+  const bool is_refused = !accepts(node);
+  if (is_refused && bits.is_root == 0 && bits.is_hand == 0) return detach(node);
+  if (bits.asked != wish(node, is_refused)) update_wishes(node, is_refused);
+}
+
+// Brings what is watched at and below a node in line with what is wanted there by now.
+void AutoWatcher::update_wishes(NodeId node, bool is_refused) {
+  table_.bits(node).asked = wish(node, is_refused) & IN_ALL_EVENTS;
+  widen(node);
+  update_wishes_below(node);
+}
+
+void AutoWatcher::update_wishes_below(NodeId top) {
+  std::vector<NodeId> unwanted;
+  table_.for_each_below(top, [&](NodeId node) {
+    if (node == top) return;
+    auto& bits = table_.bits(node);
+    if (bits.asked == 0 && bits.wanted == 0 && bits.hole == 0) return;  // added by hand, for itself
+    bits.asked = wish(node, false) & IN_ALL_EVENTS;
+    if (bits.asked == 0) {
+      unwanted.push_back(node);
+    } else {
+      widen(node);
+    }
+  });
+  for (auto it = unwanted.rbegin(); it != unwanted.rend(); ++it) {  // children first
+    auto& bits = table_.bits(*it);
+    bits.wanted = bits.hole = 0;
+    const int wd = table_.wd(*it);
+    if (wd < 0) {
+      table_.prune(*it);
+    } else if (bits.is_hand == 0 && table_.unbind(*it)) {
+      release(wd);
+    }
+  }
+}
+
+// If the kernel's mask of a node lacks what is wanted, it is entered again, which adds that.
+void AutoWatcher::widen(NodeId node) {
+  if (!is_watched(node) || (table_.bits(node).asked & ~table_.mask(node)) == 0) return;
+  table_.bits(node).wanted = 1;
+  deferred_.emplace_back(node, std::error_code{});
+}
+
+}  // namespace inotify::inline v0
