@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "support/audit.hpp"
 #include "support/faults.hpp"
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
@@ -46,22 +47,6 @@ class Probe : public Base {
 };
 using Watcher = Probe<inotify::Watcher>;
 using AutoWatcher = Probe<inotify::AutoWatcher>;
-
-template <class AnyWatcher>
-void expect_table_of_kernel(const AnyWatcher& watcher) {
-  std::map<int, Mask> ours;
-  for (const auto& watch : watcher.watches()) {
-    ours[watch.wd] = watch.mask;
-    const auto kernel = test::kernel_table(watcher.inotify_fd());
-    const auto it = kernel.find(watch.wd);
-    ASSERT_NE(it, kernel.end()) << "the kernel does not know " << watch.path;
-    EXPECT_EQ(std::pair(it->second.device, it->second.inode), test::identity(watch.path))
-        << watch.path;
-  }
-  std::map<int, Mask> theirs;
-  for (const auto& [wd, watch] : test::kernel_table(watcher.inotify_fd())) theirs[wd] = watch.mask;
-  EXPECT_EQ(ours, theirs);
-}
 
 template <class AnyWatcher>
 std::set<std::string> watched_paths(const AnyWatcher& watcher) {
@@ -199,10 +184,10 @@ TEST_F(FaultTest, AFailedAddLeavesTheWatcherAsItWas) {
   EXPECT_EQ(ec, std::errc::not_enough_memory);
   EXPECT_EQ(watcher.num_watches(), 1U);
   EXPECT_FALSE(watcher.path(dir_ / "b"));
-  expect_table_of_kernel(watcher);
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
   watcher.add(dir_ / "b", IN_CREATE, ec);
   EXPECT_FALSE(ec);
-  expect_table_of_kernel(watcher);
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
 }
 
 TEST_F(FaultTest, AMaskThatCannotBeReplacedIsTheKernels) {
@@ -214,7 +199,7 @@ TEST_F(FaultTest, AMaskThatCannotBeReplacedIsTheKernels) {
     watcher.add(dir_ / "a", IN_MODIFY, ec);
     ASSERT_EQ(fault.hits(), 1);
     EXPECT_EQ(ec, std::errc::not_enough_memory);
-    expect_table_of_kernel(watcher);
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
   }
 }
 
@@ -238,7 +223,7 @@ TEST_F(FaultTest, WatcherAddAllWatchesTheRestAndThrowsOnceAtTheEnd) {
       }
       EXPECT_TRUE(all_.contains(failed)) << failed;
       EXPECT_EQ(watched_paths(watcher), all_but({failed}));
-      expect_table_of_kernel(watcher);
+      EXPECT_EQ(test::audit_on_disk(watcher), "");
       watcher.add_all(dir_.path(), IN_CREATE);
       EXPECT_EQ(watched_paths(watcher), all_);
       expect_all_heard(watcher);
@@ -290,7 +275,7 @@ TEST_F(FaultTest, WatcherAddAllTakesWhatVanishesForARace) {
     EXPECT_NO_THROW(watcher.add_all(dir_.path(), IN_CREATE));
     EXPECT_EQ(fault.hits(), 1);
     EXPECT_LT(watcher.num_watches(), all_.size());
-    expect_table_of_kernel(watcher);
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
   }
 }
 
@@ -301,7 +286,7 @@ TEST_F(FaultTest, AnErrorHandlerMayEndTheWalk) {
   EXPECT_THROW(watcher.add_all(dir_.path(), IN_CREATE, [](const auto&) { throw Stop(); }), Stop);
   EXPECT_EQ(fault.hits(), 1);
   EXPECT_EQ(watched_paths(watcher), std::set{dir_.str()});
-  expect_table_of_kernel(watcher);
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
 }
 
 TEST_F(FaultTest, ADirectoryThatCannotBeListedIsWatchedAndToldOf) {
@@ -317,7 +302,7 @@ TEST_F(FaultTest, ADirectoryThatCannotBeListedIsWatchedAndToldOf) {
       failed = thrown.path1().string();
     }
     EXPECT_TRUE(watcher.path(failed)) << failed;
-    expect_table_of_kernel(watcher);
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
   }
 }
 
@@ -337,7 +322,7 @@ TEST_F(FaultTest, AWatchThatCannotBeRemovedIsKept) {
   watcher.remove(wd, ec);
   EXPECT_EQ(ec, std::errc::bad_file_descriptor);
   EXPECT_TRUE(watcher.wd(wd));
-  expect_table_of_kernel(watcher);
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
 }
 
 // ---- AutoWatcher
@@ -383,10 +368,10 @@ TEST_F(FaultTest, AutoWatcherAddAllSurvivesAnySingleFailure) {
       }
       EXPECT_THAT(watched_paths(watcher), IsSupersetOf(all_but(holes)))
           << "not watched, and not told";
-      expect_table_of_kernel(watcher);
+      EXPECT_EQ(test::audit_on_disk(watcher), "");
       EXPECT_EQ(watcher.retry_holes(), 0U);
       EXPECT_EQ(watched_paths(watcher), all_);
-      expect_table_of_kernel(watcher);
+      EXPECT_EQ(test::audit_on_disk(watcher), "");
       expect_all_heard(watcher);
       ASSERT_LT(nth, 100) << "the fault is always hit";
     }
@@ -407,11 +392,11 @@ TEST_F(FaultTest, AutoWatcherAddAllReportsHolesAsEventsAndRetryHolesHealsThem) {
         EXPECT_FALSE(holes.empty());
         EXPECT_THAT(watched_paths(watcher), IsSupersetOf(all_but(holes)))
             << "not watched, and not told";
-        expect_table_of_kernel(watcher);
+        EXPECT_EQ(test::audit_on_disk(watcher), "");
       }
       EXPECT_EQ(watcher.retry_holes(), 0U);
       EXPECT_EQ(watched_paths(watcher), all_);
-      expect_table_of_kernel(watcher);
+      EXPECT_EQ(test::audit_on_disk(watcher), "");
       expect_all_heard(watcher);
     }
   }
@@ -469,7 +454,7 @@ TEST_F(FaultTest, ANewDirectoryThatCannotBeWatchedIsAHoleUntilItIsRetried) {
       const auto events = drain(watcher);
       EXPECT_EQ(holes_of(events, static_cast<std::errc>(error)), std::set{path});
       EXPECT_FALSE(watcher.path(path));
-      expect_table_of_kernel(watcher);
+      EXPECT_EQ(test::audit_on_disk(watcher), "");
     }
     EXPECT_EQ(watcher.retry_holes(), 0U);
     std::set<std::string> found;
@@ -479,7 +464,7 @@ TEST_F(FaultTest, ANewDirectoryThatCannotBeWatchedIsAHoleUntilItIsRetried) {
     }
     EXPECT_EQ(found, (std::set{path + "/deep", path + "/file"}));
     EXPECT_TRUE(watcher.path(path + "/deep"));
-    expect_table_of_kernel(watcher);
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
     fs::remove_all(path);
   }
 }
@@ -497,7 +482,7 @@ TEST_F(FaultTest, AHoleThatIsRemovedIsForgotten) {
   drain(watcher);
   EXPECT_EQ(watcher.retry_holes(), 0U);
   EXPECT_TRUE(drain(watcher).empty());
-  expect_table_of_kernel(watcher);
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
 }
 
 TEST_F(FaultTest, AWatchThatCannotBeReleasedDoesNoHarm) {

@@ -22,6 +22,7 @@
 #include <system_error>
 #include <vector>
 
+#include "support/audit.hpp"
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
 
@@ -38,21 +39,6 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 namespace fs = std::filesystem;
-
-std::string difference(const Watcher& w) {
-  const auto kernel = test::kernel_table(w.fileno());
-  std::map<int, Mask> ours;
-  std::string text;
-  for (const auto& watch : w.watches()) ours[watch.wd] = watch.mask;
-  for (const auto& [wd, watch] : kernel) {
-    if (!ours.contains(wd) || ours[wd] != watch.mask)
-      text += "wd " + std::to_string(wd) + " is not as the kernel's\n";
-  }
-  for (const auto& [wd, mask] : ours) {
-    if (!kernel.contains(wd)) text += "wd " + std::to_string(wd) + " is in the table only\n";
-  }
-  return text;
-}
 
 // What `call` throws, if it is an E.
 template <class E, class Call>
@@ -162,7 +148,7 @@ TEST_P(WatcherBadMask, IsRefusedByItsNameAndChangesNothing) {
   EXPECT_EQ(error_of_walk->code().value(), EINVAL);
   EXPECT_THAT(error_of_walk->what(), HasSubstr("mask " + inotify::to_string(mask)));
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // Nothing; flags alone, which the kernel would take [2]; bits that inotify does not know, alone and
@@ -420,7 +406,7 @@ TEST_F(WatcherErrors, TheLimitOnWatchesExplainsItselfAndWhatIsWatchedStays) {
     int created = 0;
     for (const Event& e : w.read(0ms)) created += e.is_create();
     if (created != 1) return "what was watched no longer is";
-    return difference(w);
+    return test::audit(w);
   });
 }
 
@@ -441,7 +427,7 @@ TEST_F(WatcherErrors, AWalkThatMeetsTheLimitKeepsWhatItCouldWatch) {
     if (error->path1().parent_path() != dir_.path()) return "not the path of a failure: " + what;
     if (w.path(error->path1())) return "what failed is in the table: " + what;
     if (w.num_watches() != limit) return std::to_string(w.num_watches()) + " watches";
-    return difference(w);
+    return test::audit(w);
   });
 }
 
@@ -555,7 +541,7 @@ TEST_F(WatcherOverflow, LeavesTheWatchesAtWork) {
   EXPECT_TRUE(events[0].is_create());
   EXPECT_EQ(events[0].wd, wd);
   EXPECT_EQ(events[0].name, "after");
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherOverflow, ThatSwallowedAnIgnoredDoesNotMakeItsEntryImmortal) {
@@ -575,7 +561,7 @@ TEST_F(WatcherOverflow, ThatSwallowedAnIgnoredDoesNotMakeItsEntryImmortal) {
   }
   EXPECT_FALSE(w_.wd(wd));
   EXPECT_FALSE(w_.path(f));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // ---- events of watches that the table does not know

@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/audit.hpp"
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
 
@@ -40,21 +41,6 @@ namespace fs = std::filesystem;
 
 constexpr Mask names = IN_CREATE | IN_DELETE | IN_MOVE;
 constexpr Mask everything = names | IN_MOVE_SELF | IN_DELETE_SELF;
-
-std::string difference(const Watcher& w) {
-  const auto kernel = test::kernel_table(w.fileno());
-  std::map<int, Mask> ours;
-  std::string text;
-  for (const auto& watch : w.watches()) ours[watch.wd] = watch.mask;
-  for (const auto& [wd, watch] : kernel) {
-    if (!ours.contains(wd) || ours[wd] != watch.mask)
-      text += "wd " + std::to_string(wd) + " is not as the kernel's\n";
-  }
-  for (const auto& [wd, mask] : ours) {
-    if (!kernel.contains(wd)) text += "wd " + std::to_string(wd) + " is in the table only\n";
-  }
-  return text;
-}
 
 std::string relative(std::string_view path, const std::string& base) {
   if (path == base) return ".";
@@ -197,7 +183,7 @@ TEST_F(WatcherRename, OfAWatchedDirectoryMovesEverythingBelowAtOnceAndInItsPlace
   EXPECT_EQ(watch_of("x/e/f"), f);
   EXPECT_EQ(watch_of("d"), -1);
   EXPECT_EQ(watch_of("d/e/f"), -1);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRename, OfAnUnwatchedDirectoryMovesWhatIsWatchedBelowIt) {
@@ -253,7 +239,7 @@ TEST_F(WatcherRename, ThenAddingTheNewNameReturnsTheSameWatchUnderBothNames) {  
   rename("d", "x");
   EXPECT_EQ(add("x"), d);
   EXPECT_EQ(w_.num_watches(), 1U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRename, AddedUnderItsNewNameBeforeTheRenameIsReadHasThatNameOnce) {
@@ -270,7 +256,7 @@ TEST_F(WatcherRename, AddedUnderItsNewNameBeforeTheRenameIsReadHasThatNameOnce) 
   w_.remove_path(at("x"));
   EXPECT_THAT(told(), ElementsAre("IN_IGNORED x")) << "it was the only name";
   EXPECT_EQ(w_.num_watches(), 1U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRename, OfOneOfTwoHardLinksMovesThatNameOnly) {
@@ -385,7 +371,7 @@ TEST_F(WatcherRename, OverAnEmptyWatchedDirectoryTakesItsName) {  // [20]
   EXPECT_EQ(watch_of("victim"), a);
   EXPECT_EQ(known(victim), "unknown");
   EXPECT_EQ(w_.num_watches(), 2U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRename, OverAWatchedFileTakesItsName) {
@@ -400,7 +386,7 @@ TEST_F(WatcherRename, OverAWatchedFileTakesItsName) {
                           "IN_DELETE_SELF victim", "IN_IGNORED victim"));
   EXPECT_EQ(watch_of("victim"), a);
   EXPECT_EQ(known(victim), "unknown");
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRename, IntoItsOwnSiblingMovesTheWatchBelow) {
@@ -518,7 +504,7 @@ TEST_F(WatcherRename, ANamesakeMovedBelowAWatchThatLeftDoesNotTieAKnot) {
   ::alarm(0);
   ASSERT_FALSE(lines.empty());
   EXPECT_TRUE(lines.back().starts_with("IN_CREATE ")) << lines.back();
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRename, AnUnlinkedFileIsNotLedAwayByItsNamesake) {
@@ -883,7 +869,7 @@ TEST_F(WatcherRename, ThousandsAtRandomKeepEveryPathRight) {
           }
         }
         ASSERT_EQ(wrong, "") << "step " << step << ", since the last good read:" << history;
-        ASSERT_EQ(difference(w_), "")
+        ASSERT_EQ(test::audit(w_), "")
             << "step " << step << ", since the last good read:" << history;
         history.clear();
       }

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "support/allocations.hpp"
+#include "support/audit.hpp"
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
 
@@ -40,27 +41,6 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 namespace fs = std::filesystem;
-
-// How the watcher's table differs from the kernel's [9]; empty if it does not.
-std::string difference(const Watcher& w) {
-  const auto kernel = test::kernel_table(w.fileno());
-  std::map<int, Mask> ours;
-  for (const auto& watch : w.watches()) ours[watch.wd] = watch.mask;
-  std::string text;
-  for (const auto& [wd, watch] : kernel) {
-    const auto it = ours.find(wd);
-    if (it == ours.end()) {
-      text += "wd " + std::to_string(wd) + " is not in the table\n";
-    } else if (it->second != watch.mask) {
-      text += "wd " + std::to_string(wd) + " has " + inotify::to_string(watch.mask) +
-              ", the table says " + inotify::to_string(it->second) + '\n';
-    }
-  }
-  for (const auto& [wd, mask] : ours) {
-    if (!kernel.contains(wd)) text += "wd " + std::to_string(wd) + " is in the table only\n";
-  }
-  return text;
-}
 
 // The inode a watch is on.
 std::pair<std::uint64_t, std::uint64_t> watched_inode(const Watcher& w, int wd) {
@@ -408,7 +388,7 @@ TEST_F(WatcherAdd, PutsTheWatchIntoTheTableAsTheKernelHasIt) {
   EXPECT_EQ(w_.num_watches(), 1U);
   EXPECT_EQ(w_.size(), 1U);
   EXPECT_FALSE(w_.empty());
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   EXPECT_EQ(watched_inode(w_, wd), test::identity(dir_.str()));
 }
 
@@ -445,7 +425,7 @@ TEST_F(WatcherAdd, AnotherMaskReplacesTheOldOneWhetherWiderNarrowerOrDifferent) 
                           Mask{IN_CREATE | IN_ONESHOT}, Mask{IN_MODIFY}}) {
     EXPECT_EQ(w_.add(dir_.path(), mask), wd);
     EXPECT_EQ(w_.path(dir_.path())->mask, mask) << inotify::to_string(mask);
-    EXPECT_EQ(difference(w_), "");
+    EXPECT_EQ(test::audit(w_), "");
   }
   file("f");
   EXPECT_THAT(told(), IsEmpty()) << "IN_CREATE is no longer asked for";
@@ -455,25 +435,25 @@ TEST_F(WatcherAdd, MaskAddAddsToTheMask) {
   const int wd = w_.add(dir_.path(), IN_CREATE);
   EXPECT_EQ(w_.add(dir_.path(), IN_DELETE | IN_MASK_ADD), wd);
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE | IN_DELETE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   EXPECT_EQ(w_.add(dir_.path(), IN_CREATE | IN_MASK_ADD), wd);
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE | IN_DELETE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   EXPECT_EQ(w_.add(dir_.path(), IN_DELETE | IN_EXCL_UNLINK | IN_MASK_ADD),
             wd);  // flags as well [35]
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE | IN_DELETE | IN_EXCL_UNLINK});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, MaskCreateRefusesWhatIsWatchedAlreadyAndChangesNothing) {
   const int wd = w_.add(dir_.path(), IN_CREATE | IN_MASK_CREATE);
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   std::error_code ec;
   EXPECT_EQ(w_.add(dir_.path(), IN_DELETE | IN_MASK_CREATE, ec), -1);
   EXPECT_EQ(ec.value(), EEXIST);
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   EXPECT_EQ(w_.add(directory("link-target"), IN_DELETE | IN_MASK_CREATE, ec), wd + 1);
   EXPECT_FALSE(ec);
 }
@@ -486,7 +466,7 @@ TEST_F(WatcherAdd, MaskCreateRefusesAnotherNameOfAWatchedInode) {
   w_.add(dir_ / "g", IN_ATTRIB | IN_MASK_CREATE, ec);
   EXPECT_EQ(ec.value(), EEXIST);
   EXPECT_THAT(names(wd), ElementsAre("f"));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, MaskCreateWithMaskAddIsRefusedByTheKernel) {
@@ -494,19 +474,19 @@ TEST_F(WatcherAdd, MaskCreateWithMaskAddIsRefusedByTheKernel) {
   w_.add(dir_.path(), IN_CREATE | IN_MASK_CREATE | IN_MASK_ADD, ec);
   EXPECT_EQ(ec.value(), EINVAL);
   EXPECT_TRUE(w_.empty());
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, OneshotReportsOnceAndIsGone) {
   const int wd = w_.add(dir_.path(), IN_CREATE | IN_ONESHOT);
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE | IN_ONESHOT});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   file("f");
   file("g");
   EXPECT_THAT(told(), ElementsAre("IN_CREATE f", "IN_IGNORED ."));
   EXPECT_TRUE(w_.empty());
   EXPECT_FALSE(w_.path(dir_.path()));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, OneshotCanBeAddedAgainBeforeItsEventIsRead) {
@@ -526,7 +506,7 @@ TEST_F(WatcherAdd, OnlydirTakesDirectoriesOnly) {
   EXPECT_TRUE(w_.empty());
   const int wd = w_.add(dir_.path(), IN_CREATE | IN_ONLYDIR);
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE}) << "an order, not a part of the mask";
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, OnlydirFollowsASymlinkUnlessDontFollowIsGivenToo) {
@@ -537,7 +517,7 @@ TEST_F(WatcherAdd, OnlydirFollowsASymlinkUnlessDontFollowIsGivenToo) {
   std::error_code ec;
   w_.add(dir_ / "link", IN_CREATE | IN_ONLYDIR | IN_DONT_FOLLOW, ec);  // [3]
   EXPECT_EQ(ec.value(), ENOTDIR);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, DontFollowWatchesTheSymlinkItself) {
@@ -547,7 +527,7 @@ TEST_F(WatcherAdd, DontFollowWatchesTheSymlinkItself) {
       w_.add(dir_ / "link", IN_ATTRIB | IN_MODIFY | IN_DELETE_SELF | IN_DONT_FOLLOW);
   const int of_file = w_.add(f, IN_MODIFY);
   EXPECT_NE(of_link, of_file);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   append_to(dir_ / "link");
   EXPECT_THAT(told(), ElementsAre("IN_MODIFY f"));
   fs::remove(dir_ / "link");
@@ -567,13 +547,13 @@ TEST_F(WatcherAdd, ANameThatNowMeansAnotherInodeGetsItsOwnWatch) {
   EXPECT_EQ(w_.wd(before)->path, f);
   EXPECT_EQ(w_.wd(after)->path, f);
   EXPECT_EQ(watched_inode(w_, after), test::identity(f));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   append_to(f);
   held.close();
   EXPECT_THAT(told(), ElementsAre("IN_MODIFY f", "IN_DELETE_SELF f", "IN_IGNORED f"));
   EXPECT_EQ(w_.path(f)->wd, after);
   EXPECT_FALSE(w_.wd(before));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // Creates files as fast as it can while `add` is called again and again, and counts what is
@@ -614,13 +594,13 @@ void expect_nothing_lost(Watcher& w, const TempDir& dir, Add add) {
 TEST_F(WatcherAdd, LosesNoEventWhenTheSameMaskIsAddedAgain) {  // [33]
   w_.add(dir_.path(), IN_CREATE);
   expect_nothing_lost(w_, dir_, [&](long) { w_.add(dir_.path(), IN_CREATE); });
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, LosesNoEventWhenMaskAddRepeatsWhatIsThere) {
   w_.add(dir_.path(), IN_CREATE);
   expect_nothing_lost(w_, dir_, [&](long) { w_.add(dir_.path(), IN_CREATE | IN_MASK_ADD); });
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAdd, LosesNoEventWhenTheMaskGrows) {
@@ -633,7 +613,7 @@ TEST_F(WatcherAdd, LosesNoEventWhenTheMaskGrows) {
     mask |= silent[static_cast<std::size_t>(round / 64) % std::size(silent)];
     w_.add(dir_.path(), mask);
   });
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // ---- one inode, many names
@@ -651,7 +631,7 @@ TEST_F(WatcherAlias, AHardLinkIsAnotherNameOfTheSameWatch) {
   EXPECT_EQ(w_.wd(wd)->path, f);
   for (const auto& watch : w_.watches())
     EXPECT_EQ(watch.mask, Mask{IN_MODIFY | IN_ATTRIB}) << watch.path;
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   append_to(dir_ / "g");
   EXPECT_THAT(told(), ElementsAre("IN_MODIFY f")) << "once, under the first name";
 }
@@ -663,7 +643,7 @@ TEST_F(WatcherAlias, ASymlinkIsAnotherNameOfTheSameWatch) {
   EXPECT_EQ(w_.add(d, IN_DELETE), wd);
   EXPECT_THAT(names(wd), ElementsAre("link", "d"));
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_CREATE | IN_DELETE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   write_file(dir_ / "d/f");
   EXPECT_THAT(told(), ElementsAre("IN_CREATE link/f"));
 }
@@ -678,7 +658,7 @@ TEST_F(WatcherAlias, RemovingTheFirstNameLeavesTheNextToReportUnder) {
   w_.remove_path(f);
   EXPECT_FALSE(w_.path(f));
   EXPECT_THAT(names(wd), ElementsAre("g", "h"));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   append_to(f);
   EXPECT_THAT(told(), ElementsAre("IN_MODIFY g"));
 
@@ -689,7 +669,7 @@ TEST_F(WatcherAlias, RemovingTheFirstNameLeavesTheNextToReportUnder) {
   w_.remove_path(dir_ / "h");
   EXPECT_THAT(told(), ElementsAre("IN_IGNORED h"));
   EXPECT_TRUE(w_.empty());
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAlias, RemovingALaterNameChangesNothingForTheFirst) {
@@ -701,7 +681,7 @@ TEST_F(WatcherAlias, RemovingALaterNameChangesNothingForTheFirst) {
   EXPECT_THAT(names(wd), ElementsAre("f"));
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_MODIFY | IN_ATTRIB})
       << "the kernel's mask is not taken apart again";
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   append_to(f);
   EXPECT_THAT(told(), ElementsAre("IN_MODIFY f"));
 }
@@ -738,7 +718,7 @@ TEST_F(WatcherAlias, NoNameNarrowsTheMaskForTheOthers) {
   w_.add(dir_ / "g", IN_CLOSE);
   w_.add(f, IN_MODIFY);
   EXPECT_EQ(w_.wd(wd)->mask, Mask{IN_MODIFY | IN_ATTRIB | IN_OPEN | IN_CLOSE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherAlias, ANameThatMovesToAnotherInodeLeavesTheOthersAlone) {
@@ -752,7 +732,7 @@ TEST_F(WatcherAlias, ANameThatMovesToAnotherInodeLeavesTheOthersAlone) {
   EXPECT_EQ(w_.path(f)->wd, after);
   EXPECT_EQ(w_.path(dir_ / "g")->wd, wd);
   EXPECT_EQ(w_.num_watches(), 2U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // ---- removing
@@ -812,7 +792,7 @@ TEST_F(WatcherRemove, ThenAddingAgainBeforeTheIgnoredIsReadMakesANewWatch) {
   EXPECT_THAT(told(), ElementsAre("IN_CREATE f", "IN_IGNORED .", "IN_CREATE g"));
   EXPECT_EQ(w_.path(dir_.path())->wd, after);
   EXPECT_EQ(w_.num_watches(), 1U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRemove, LeavesTheWatchesBelowAlone) {
@@ -824,7 +804,7 @@ TEST_F(WatcherRemove, LeavesTheWatchesBelowAlone) {
   EXPECT_EQ(w_.path(dir_ / "d/e")->wd, below);
   write_file(dir_ / "d/e/f");
   EXPECT_THAT(told(), ElementsAre("IN_CREATE d/e/f"));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherRemove, AddAndRemoveForEverKeepsTheTableEqualToTheKernels) {
@@ -835,7 +815,7 @@ TEST_F(WatcherRemove, AddAndRemoveForEverKeepsTheTableEqualToTheKernels) {
     }
   }
   told();
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   EXPECT_TRUE(w_.empty());
 }
 
@@ -1019,11 +999,11 @@ TEST_F(WatcherDeletion, AnOpenFileIsReportedDeletedWhenItIsClosed) {  // [8]
   const auto at_once = told();
   EXPECT_THAT(at_once, ::testing::UnorderedElementsAre("IN_DELETE f", "IN_ATTRIB f"));
   EXPECT_EQ(w_.num_watches(), 2U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   held.close();
   EXPECT_THAT(told(), ElementsAre("IN_DELETE_SELF f", "IN_IGNORED f"));
   EXPECT_FALSE(w_.wd(wd));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherDeletion, AFileWithAnotherLinkIsNotDeleted) {
@@ -1044,7 +1024,7 @@ TEST_F(WatcherDeletion, ADirectoryEndsBeforeItsParentSaysSo) {  // [23]
   fs::remove(d);
   EXPECT_THAT(told(), ElementsAre("IN_DELETE_SELF d", "IN_IGNORED d", "IN_DELETE|IN_ISDIR d"));
   EXPECT_EQ(w_.num_watches(), 1U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherDeletion, AHeldDirectoryMayEndAfterItsNamesakeWasMade) {  // [23]
@@ -1062,7 +1042,7 @@ TEST_F(WatcherDeletion, AHeldDirectoryMayEndAfterItsNamesakeWasMade) {  // [23]
                                   "IN_DELETE_SELF d", "IN_IGNORED d", "IN_CREATE d/f"));
   EXPECT_EQ(w_.path(d)->wd, after);
   EXPECT_FALSE(w_.wd(before));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherDeletion, OfAWholeTreeLeavesNothingBehind) {
@@ -1072,7 +1052,7 @@ TEST_F(WatcherDeletion, OfAWholeTreeLeavesNothingBehind) {
   told();
   EXPECT_TRUE(w_.empty());
   EXPECT_THAT(w_.watches(), IsEmpty());
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // ---- closing and moving
@@ -1138,7 +1118,7 @@ TEST_F(WatcherLife, MovingTakesWatchesAndQueueAlong) {
   EXPECT_EQ(moved.fileno(), fd);
   EXPECT_EQ(moved.wd(wd)->path, dir_.str());
   EXPECT_EQ(moved.num_watches(), 1U);
-  EXPECT_EQ(difference(moved), "");
+  EXPECT_EQ(test::audit(moved), "");
   file("g");
   EXPECT_THAT(moved.read(), SizeIs(2));
 }
@@ -1155,7 +1135,7 @@ TEST_F(WatcherLife, MoveAssignmentClosesWhatWasThere) {
   EXPECT_EQ(other.num_watches(), 1U);
   EXPECT_EQ(other.path(dir_.path())->wd, wd);
   EXPECT_FALSE(other.path(dir_ / "d"));
-  EXPECT_EQ(difference(other), "");
+  EXPECT_EQ(test::audit(other), "");
 }
 
 TEST_F(WatcherLife, LivesInAVectorThatGrows) {
@@ -1204,7 +1184,7 @@ TEST_F(WatcherLife, AMovedFromWatcherCanBeAssignedToAndUsedAgain) {
   w_.add(dir_.path(), IN_CREATE);
   file("f");
   EXPECT_THAT(told(), ElementsAre("IN_CREATE f"));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 }  // namespace

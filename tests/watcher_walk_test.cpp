@@ -21,7 +21,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "support/kernel_table.hpp"
+#include "support/audit.hpp"
 #include "support/temp_dir.hpp"
 
 namespace {
@@ -40,21 +40,6 @@ using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
 namespace fs = std::filesystem;
-
-std::string difference(const Watcher& w) {
-  const auto kernel = test::kernel_table(w.fileno());
-  std::map<int, Mask> ours;
-  std::string text;
-  for (const auto& watch : w.watches()) ours[watch.wd] = watch.mask;
-  for (const auto& [wd, watch] : kernel) {
-    if (!ours.contains(wd) || ours[wd] != watch.mask)
-      text += "wd " + std::to_string(wd) + " is not as the kernel's\n";
-  }
-  for (const auto& [wd, mask] : ours) {
-    if (!kernel.contains(wd)) text += "wd " + std::to_string(wd) + " is in the table only\n";
-  }
-  return text;
-}
 
 class WatcherWalk : public ::testing::Test {
  protected:
@@ -99,7 +84,7 @@ TEST_F(WatcherWalk, WatchesEveryDirectoryAndNoFile) {
   const auto wds = w_.add_all(dir_.path(), IN_CREATE);
   EXPECT_THAT(paths_of(wds), UnorderedElementsAre(".", "a", "a/b", "a/b/c", "a/d", "e"));
   EXPECT_EQ(w_.num_watches(), 6U);
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   for (const auto& watch : w_.watches()) EXPECT_EQ(watch.mask, Mask{IN_CREATE}) << watch.path;
   write_file(dir_ / "a/b/c/new");
   EXPECT_THAT(told(), ElementsAre("IN_CREATE a/b/c/new"));
@@ -142,7 +127,7 @@ TEST_F(WatcherWalk, OfADirectoryWithManyEntriesFindsAllDirectories) {
     }
   }
   EXPECT_THAT(w_.add_all(dir_.path(), IN_CREATE), SizeIs(101));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherWalk, OfADeepTreeGoesToItsEnd) {
@@ -197,7 +182,7 @@ TEST_F(WatcherWalk, AgainFindsTheSameWatchesAndWhatIsNew) {
   EXPECT_THAT(second, SizeIs(4));
   for (const int wd : first) EXPECT_THAT(second, Contains(wd));
   for (const auto& watch : w_.watches()) EXPECT_EQ(watch.mask, Mask{IN_CREATE | IN_DELETE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherWalk, OfOverlappingRootsWatchesEachDirectoryOnce) {
@@ -206,7 +191,7 @@ TEST_F(WatcherWalk, OfOverlappingRootsWatchesEachDirectoryOnce) {
   w_.add_all(dir_.path(), IN_CREATE);
   EXPECT_EQ(w_.num_watches(), 4U);
   EXPECT_THAT(w_.watches(), SizeIs(4));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // ---- the lazy range
@@ -222,7 +207,7 @@ TEST_F(WatcherWalk, IsLazyWatchingOneMoreDirectoryPerStep) {
     if (steps == 7) break;
   }
   EXPECT_EQ(w_.num_watches(), 7U) << "nobody asked for more";
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherWalk, EventsMayBeReadAndWatchesChangedBetweenTheSteps) {
@@ -348,7 +333,7 @@ TEST_F(WatcherWalk, DoesNotFollowSymlinksBelowTheRoot) {
   fs::create_symlink("nowhere", dir_ / "a/dangling");
   w_.add_all(dir_.path(), IN_CREATE);
   EXPECT_THAT(watched(), ElementsAre(".", "a"));
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 // ---- errors below the root
@@ -376,7 +361,7 @@ TEST_F(WatcherWalkErrors, GoToOnerrorOnceEachWithPathAndCause) {
   EXPECT_THAT(failed, UnorderedElementsAre("a/one", "a/two"));
   EXPECT_THAT(paths_of(wds), UnorderedElementsAre(".", "a", "a/three", "b")) << "the rest";
   EXPECT_EQ(w_.path(dir_ / "a/one")->mask, Mask{IN_DELETE});
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherWalkErrors, StopTheWalkIfOnerrorThrows) {
@@ -389,7 +374,7 @@ TEST_F(WatcherWalkErrors, StopTheWalkIfOnerrorThrows) {
                std::logic_error);
   EXPECT_EQ(calls, 1);
   EXPECT_TRUE(w_.path(dir_ / "a")) << "what has been watched stays so";
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherWalkErrors, AreThrownAtTheEndWithTheFirstPathAndHowMany) {
@@ -404,7 +389,7 @@ TEST_F(WatcherWalkErrors, AreThrownAtTheEndWithTheFirstPathAndHowMany) {
   }
   EXPECT_THAT(watched(), UnorderedElementsAre(".", "a", "a/one", "a/two", "a/three", "b"))
       << "all but what is below";
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherWalkErrors, AreThrownByTheLastStepOfTheRange) {
@@ -480,7 +465,7 @@ TEST_F(WatcherWalkRace, ADirectoryThatBecomesASymlinkIsNotFollowed) {
                 fs::create_directory_symlink(elsewhere.path(), other);
               }),
               IsEmpty());
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
 }
 
 TEST_F(WatcherWalkRace, ADirectoryThatVanishesIsToldIfNothingIsIgnored) {
@@ -529,7 +514,7 @@ TEST_F(WatcherWalk, TellsWhatMayNotBeReadAndWatchesTheRest) {
           status = relative(e.path1().native()) == "secret" && e.code().value() == EACCES ? 0 : 5;
         }
       }
-      if (status == 0 && !difference(w).empty()) status = 6;
+      if (status == 0 && !test::audit(w).empty()) status = 6;
     } catch (...) {
       status = 7;
     }
@@ -606,7 +591,7 @@ TEST_F(WatcherWalk, SurvivesDirectoriesThatComeAndGoMeanwhile) {
   EXPECT_GE(changes, rounds) << "too little happened meanwhile";
   while (!w_.read(0ms).empty()) {
   }
-  EXPECT_EQ(difference(w_), "");
+  EXPECT_EQ(test::audit(w_), "");
   w_.add_all(dir_.path(), IN_DELETE_SELF);
   for (const auto& entry : fs::recursive_directory_iterator(dir_.path())) {
     EXPECT_EQ(w_.path(entry.path()).has_value(), entry.is_directory()) << entry.path();

@@ -18,7 +18,7 @@ using Tree = std::map<std::string, bool>;
 inline Tree tree_on_disk(const std::filesystem::path& root) {
   Tree tree;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-    tree[entry.path().string()] = entry.is_directory() && !entry.is_symlink();
+    tree[entry.path().string()] = !entry.is_symlink() && entry.is_directory();
   }
   return tree;
 }
