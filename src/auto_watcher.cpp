@@ -7,7 +7,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
+
+#include <inotify/detail/override.hpp>
 
 namespace inotify::inline v0 {
 
@@ -22,6 +26,19 @@ constexpr Mask refused_bits = IN_ONESHOT | IN_MASK_CREATE;
 
 // A read() delivers no more than about so many events; the rest stays in the look-ahead.
 constexpr std::size_t max_batch = 8192;
+
+// What barriers pull is no longer bounded by the kernel. If others are faster than the reader for so
+// long that the look-ahead holds this much, that is an overflow like the kernel's own.
+constexpr std::size_t max_pulled = std::size_t{64} << 20;
+
+// Somebody who renames what is being added may be faster than this.
+constexpr int most_tries = 16;
+
+// "b" of "/a/b" and "/a/b/".
+std::string_view last_name(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return path.substr(path.rfind('/') + 1);
+}
 
 }  // namespace
 
@@ -75,9 +92,17 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_co
     ec = make_error(EINVAL);
     return -1;
   }
-  const NodeId before = table_.find(path.native());
-  const bool is_followed = before != no_node && table_.bits(before).asked != 0;
-  const int wd = watch(path, is_followed ? mask | IN_MASK_ADD : mask, ec);
+  int wd = -1;
+  for (int i = 0; i < most_tries; ++i) {
+    catch_up();
+    wd = set_watch(path, mask, ec);
+    if (ec || !is_outdated(path.native())) break;
+    if (table_.by_wd(wd) == no_node) release(wd);
+  }
+  if (!ec) {
+    wd = keep_watch(path, wd, is_followed(wd) ? mask | IN_MASK_ADD : mask, ec);
+  }
+  end_call(!batch_.empty());
   if (ec) return -1;
   table_.bits(table_.by_wd(wd)).is_hand = 1;
   const Mask old = (mask & IN_MASK_ADD) != 0 && hand_.contains(wd) ? hand_[wd] : 0;
@@ -85,19 +110,41 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_co
   return wd;
 }
 
+// What a path means is what the disk says now, so the table must not be older: it takes note of what
+// has happened until now.
+void AutoWatcher::catch_up() {
+  pull_queued();
+  interpret_pulled(SIZE_MAX);
+}
+
+// Whether something that the table does not know yet has happened to a name on the way to `path`:
+// then its watch may be somebody else's than the table would take it for. Once the locks have been
+// taken, all that had begun before is in the look-ahead [18].
+bool AutoWatcher::is_outdated(std::string_view path) {
+  std::vector<std::pair<int, std::string_view>> names;
+  for (; !path.empty() && path != "/"; path.remove_suffix(last_name(path).size())) {
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    const NodeId above = table_.find_above(path);
+    if (!is_watched(above) || !is_followed(table_.wd(above))) continue;
+    names.emplace_back(table_.wd(above), last_name(path));
+    barrier(above);
+  }
+  return std::ranges::any_of(
+      names, [&](const auto& name) { return look_ahead_.touches(name.first, name.second); });
+}
+
 std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask mask,
                                       const OnError& onerror) {
   std::error_code ec = (mask & refused_bits) != 0 ? make_error(EINVAL) : check(path, mask);
   if (!ec && !is_open()) ec = make_error(EBADF);
   if (ec) throw_add_error(path, mask, ec);
-  begin_batch();
 
-  Directory directory(AT_FDCWD, path.c_str(), Directory::Use::list, (mask & IN_DONT_FOLLOW) == 0,
-                      ec);
-  if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0) return {add(path, mask)};
   const Mask asked = mask & IN_ALL_EVENTS;
   const Mask kept = asked | follow_bits | (mask & IN_EXCL_UNLINK);
-  const int wd = ec ? -1 : watch_open(directory, kept, ec);
+  Directory directory;
+  const int wd = open_root(path, kept | (mask & IN_DONT_FOLLOW), directory, ec);
+  if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0) return {add(path, mask)};
+  if (ec) end_call(!batch_.empty());
   if (ec) throw_add_error(path, mask, ec);
 
   const int fresh_wd = is_followed(wd) ? -1 : wd;
@@ -109,20 +156,39 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   table_.bits(root).asked = wish(root, is_refused) & IN_ALL_EVENTS;
 
   Walk walk{{wd}, {}};
-  walk_ = &walk;
-  announce_ = options_.announce;
-  enter_root(root, std::move(directory), fresh_wd, ec);
-  retry_deferred();
-  announce_ = true;
-  walk_ = nullptr;
+  {
+    const detail::Override<Walk*> walking(walk_, &walk);
+    const detail::Override announcing(announce_, options_.announce);
+    enter_root(root, std::move(directory), fresh_wd, ec);
+    retry_deferred();
+  }
   if (!onerror) {
     for (const auto& [hole, cause] : walk.holes) report_hole(hole, cause);
   }
-  update_readiness(!batch_.empty());
+  end_call(!batch_.empty());
   if (onerror) {
     for (const auto& [hole, cause] : walk.holes) onerror({"inotify: add_all", hole, cause});
   }
   return std::move(walk.wds);
+}
+
+// Watches a root, and leaves it open to be listed.
+int AutoWatcher::open_root(const std::filesystem::path& path, Mask mask, Directory& directory,
+                           std::error_code& ec) {
+  int wd = -1;
+  const bool follow = (mask & IN_DONT_FOLLOW) == 0;
+  const detail::Override<Quiet> quiet(quiet_, {});
+  for (int i = 0; i < most_tries; ++i) {
+    catch_up();
+    directory = Directory(AT_FDCWD, path.c_str(), Directory::Use::list, follow, ec);
+    if (!ec) wd = watch_open(directory, mask & ~Mask{IN_DONT_FOLLOW}, ec);
+    if (ec) return -1;
+    const NodeId above = table_.find_above(path.native());
+    quiet_ = {wd, is_watched(above) ? table_.wd(above) : -1, last_name(path.native())};
+    if (!is_outdated(path.native())) break;
+    if (table_.by_wd(wd) == no_node) release(wd);
+  }
+  return wd;
 }
 
 // The node of a root that has just been watched. A known wd under another path is an alias: it is
@@ -162,14 +228,14 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
 }
 
 std::size_t AutoWatcher::retry_holes() {
-  begin_batch();
+  catch_up();
   table_.for_each([&](NodeId node) {
     if (table_.bits(node).hole != 0) todo_.push_back(node);
   });
   for (const NodeId node : todo_) table_.bits(node).wanted = 1;
   enter_wanted();
   retry_deferred();
-  update_readiness(!batch_.empty());
+  end_call(!batch_.empty());
   std::unordered_map<NodeId, int> causes;
   table_.for_each([&](NodeId node) {
     if (table_.bits(node).hole != 0) causes[node] = causes_[node];
@@ -181,22 +247,45 @@ std::size_t AutoWatcher::retry_holes() {
 // ---- reading
 
 std::size_t AutoWatcher::readable() const {
-  const std::size_t found = is_delivered_ ? 0 : batch_.size() * sizeof(inotify_event);
+  const std::size_t found = batch_.size() * sizeof(inotify_event);
   return look_ahead_.bytes() + found + instance_.readable();
 }
 
-bool AutoWatcher::collect(std::error_code& ec) {
-  const bool has_pulled = pull(1, {}, ec) > 0;
-  if (ec) return false;
-  for (RawEvent raw; batch_.size() < max_batch && look_ahead_.next(raw);) interpret(raw);
-  if (look_ahead_.empty()) retry_deferred();
-  update_readiness(false);  // the batch is delivered by who called
-  opened_ = {};             // no descriptor outlives the call [7]
-  opened_wd_ = -1;
-  return has_pulled || !look_ahead_.empty();
+// What was queued before the read() was called is always taken, so that who reads until nothing
+// comes has it all; what others do meanwhile can go on for ever, and is left if time is up.
+Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
+  const std::size_t room = look_ahead_.room().size();
+  const std::size_t pulled = pull(1, ec);
+  if (ec) return Left::nothing;
+  if (is_first) {
+    const bool is_all = pulled + Instance::max_event_size <= room;
+    owed_ = is_all ? 0 : instance_.readable(ec);
+  }
+  if (look_ahead_.bytes() > max_pulled) on_overflow();
+  const bool is_done = interpret_pulled(max_batch);
+  end_call(false);  // the batch is delivered by who called
+  if (!is_done || owed_ > 0) return Left::older;
+  return look_ahead_.empty() ? Left::nothing : Left::newer;
 }
 
-void AutoWatcher::update_readiness(bool has_found) noexcept {
+// Interprets what is in the look-ahead by now, until the batch has `most` events. Returns whether
+// that was all.
+bool AutoWatcher::interpret_pulled(std::size_t most) {
+  const std::uint64_t mark = look_ahead_.pushed();
+  RawEvent raw;
+  while (look_ahead_.handed_out() < mark && batch_.size() < most && look_ahead_.next(raw)) {
+    interpret(raw);
+  }
+  if (look_ahead_.empty()) {
+    retry_deferred();
+    if (look_ahead_.empty()) restore_old(true);
+  }
+  return look_ahead_.handed_out() >= mark || look_ahead_.empty();
+}
+
+void AutoWatcher::end_call(bool has_found) noexcept {
+  opened_ = {};  // no descriptor outlives the call [7]
+  opened_wd_ = -1;
   const bool ready = has_found || !look_ahead_.empty();
   if (ready == is_ready_) return;
   is_ready_ = ready;
@@ -206,29 +295,30 @@ void AutoWatcher::update_readiness(bool has_found) noexcept {
 }
 
 // Pulls at least `bytes` into the look-ahead, if so many are queued; returns how many it pulled.
-// What our own listing of `quiet` made is left out [26].
-std::size_t AutoWatcher::pull(std::size_t bytes, const Quiet& quiet, std::error_code& ec) {
+// What our own listing of `quiet_` made is left out [26].
+std::size_t AutoWatcher::pull(std::size_t bytes, std::error_code& ec) {
   constexpr Mask listing_bits = IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE;
   const auto is_noise = [&](const RawEvent& raw) {
     if ((raw.mask & IN_IGNORED) != 0) return released_.erase(raw.wd) != 0;
     if (!raw.is_dir() || (raw.mask & ~(listing_bits | IN_ISDIR)) != 0) return false;
-    return raw.name.empty() ? raw.wd == quiet.wd
-                            : raw.wd == quiet.parent_wd && raw.name == quiet.name;
+    return raw.name.empty() ? raw.wd == quiet_.wd
+                            : raw.wd == quiet_.parent_wd && raw.name == quiet_.name;
   };
   std::size_t pulled = 0;
   while (pulled < bytes) {
     const RawEvents events = instance_.read(look_ahead_.room(), ec);
     if (events.bytes().empty()) break;
     pulled += events.bytes().size();
+    owed_ -= std::min(owed_, events.bytes().size());
     look_ahead_.append(events, is_noise);
   }
   return pulled;
 }
 
 // Pulls what is queued at this moment: after it, the look-ahead holds all that happened before.
-std::size_t AutoWatcher::pull_queued(const Quiet& quiet) {
+std::size_t AutoWatcher::pull_queued() {
   std::error_code ec;
-  return pull(instance_.readable(ec), quiet, ec);
+  return pull(instance_.readable(ec), ec);
 }
 
 }  // namespace inotify::inline v0

@@ -15,12 +15,11 @@ using detail::no_node;
 // says (else -1), that may have been in the middle of a rename, so that only some of its events
 // were seen. The fence lets that come to its end, and all that was queued of the directory by then
 // is left to the listing, which is younger.
-void AutoWatcher::list(const Directory& directory, const Quiet& quiet, int fresh_wd,
-                       std::error_code& ec) {
+void AutoWatcher::list(const Directory& directory, int fresh_wd, std::error_code& ec) {
   if (fresh_wd >= 0) {
     directory.fence();
-    pull_queued(quiet);
-    look_ahead_.take_all(fresh_wd);
+    pull_queued();
+    tell_taken(fresh_wd);
   }
   found_.clear();
   directory.list(
@@ -33,14 +32,18 @@ void AutoWatcher::list(const Directory& directory, const Quiet& quiet, int fresh
 void AutoWatcher::release(int wd) {
   std::error_code gone;
   instance_.rm_watch(wd, gone);  // EINVAL: the kernel was faster
-  if (!gone) released_.insert(wd);
+  if (gone) return;
+  released_.insert(wd);
+  // A large tree that goes must not fill the queue with the ends of its watches.
+  constexpr std::size_t many = 256;
+  if (released_.size() % many == 0) pull_queued();
 }
 
 // Once it returns, a rename that had begun in `parent` is in the look-ahead whole [18].
 void AutoWatcher::barrier(NodeId parent) {
   std::error_code ec;
   if (const Directory* directory = open(parent, ec)) directory->fence();
-  pull_queued({});
+  pull_queued();
 }
 
 int AutoWatcher::watch_open(const Directory& directory, Mask mask, std::error_code& ec) {
@@ -56,11 +59,16 @@ void AutoWatcher::verify(NodeId node, const Directory& directory, std::error_cod
   const int wd = watch_open(directory, mask, ec);
   if (ec || wd == table_.wd(node)) return;
   ec = make_error(ESTALE);
+  refuse(wd, mask);
+}
+
+// A path has led to another inode than expected, and `mask` was added to what is watched there.
+void AutoWatcher::refuse(int wd, Mask mask) {
   const NodeId other = table_.by_wd(wd);
-  if (other == no_node) {
-    release(wd);
-  } else {
+  if (other != no_node) {
     table_.set_mask(other, table_.mask(other) | mask);
+  } else if (!old_.contains(wd)) {
+    release(wd);
   }
 }
 
@@ -99,7 +107,7 @@ bool AutoWatcher::pull_rename(NodeId node) {
     table_.path(node, path_);
   } while (!open_as(node, path_, ec));
   if (opened_.is_open()) opened_.fence();
-  return pull_queued({}) > 0;
+  return pull_queued() > 0;
 }
 
 // Where a node is by now, if renames that are still to come have moved it or a directory above it:

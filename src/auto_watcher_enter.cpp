@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <inotify/auto_watcher.hpp>
+#include <inotify/detail/override.hpp>
 
 namespace inotify::inline v0 {
 
@@ -28,7 +29,13 @@ void AutoWatcher::enter_wanted() {
   while (!todo_.empty()) {
     const NodeId node = todo_.front();
     todo_.pop_front();
-    if (table_.is_live(node) && table_.bits(node).wanted != 0) enter(node);
+    if (!table_.is_live(node) || table_.bits(node).wanted == 0) continue;
+    try {
+      enter(node);
+    } catch (...) {  // the user's filter: the next call goes on from here
+      todo_.push_front(node);
+      throw;
+    }
   }
   opened_ = {};
   opened_wd_ = -1;
@@ -52,11 +59,10 @@ void AutoWatcher::defer(NodeId node, std::error_code ec) {
 }
 
 void AutoWatcher::retry_deferred() {
-  if (deferred_.empty()) return;
+  if (deferred_.empty() && todo_.empty()) return;
   for (const auto& [node, cause] : std::exchange(deferred_, {})) todo_.push_back(node);
-  is_retry_ = true;
+  const detail::Override retrying(is_retry_, true);
   enter_wanted();
-  is_retry_ = false;
 }
 
 void AutoWatcher::give_up(NodeId node, std::error_code ec) {
@@ -111,11 +117,11 @@ void AutoWatcher::enter(NodeId node) {
       is_directory ? static_cast<unsigned char>(DT_DIR) : above->type_of(name.c_str());
   const Mask mask = inherited(parent) | follow_bits;
   const int wd = directory.is_open() ? watch_open(directory, mask, ec) : -1;
-  const Quiet quiet{wd, parent_wd, name};
-  if (wd >= 0) list(directory, quiet, is_followed(wd) ? -1 : wd, ec);
+  const detail::Override<Quiet> quiet(quiet_, {wd, parent_wd, name});
+  if (wd >= 0) list(directory, is_followed(wd) ? -1 : wd, ec);
   directory.close();
   above->fence();
-  pull_queued(quiet);
+  pull_queued();
 
   const bool is_unknown = wd >= 0 && table_.by_wd(wd) == no_node;
   const bool is_touched = look_ahead_.touches(parent_wd, name);
@@ -132,7 +138,7 @@ void AutoWatcher::enter(NodeId node) {
   const NodeId entered = take_over(node, wd, mask);
   if (entered == no_node) return;
   if (walk_ != nullptr) walk_->wds.push_back(wd);
-  report_found(entered, !is_known);
+  report_found(entered, !is_known || walk_ != nullptr);  // an add_all announces all that is there
 }
 
 // Gives the node its watch, and returns the node under which the directory is followed, or none if
@@ -142,10 +148,12 @@ detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
   const NodeId known = table_.by_wd(wd);
   if (known != no_node && known != node) {
     const NodeId above = table_.parent(known);
-    if (is_watched(above) && look_ahead_.leaves(table_.wd(above), table_.name(known))) {
-      // It was moved here, into a directory that was not watched yet. The consumer knows nothing of
-      // its content at the new place, so its subtree is forgotten and found anew; its MOVED_FROM
-      // will be a departure.
+    const bool is_leaving =
+        is_watched(above) && look_ahead_.leaves(table_.wd(above), table_.name(known));
+    if (is_leaving || is_lost(known)) {
+      // It was moved here: into a directory that was not watched yet, or from where the kernel tells
+      // no names. The consumer knows nothing of its content at the new place, so its subtree is
+      // forgotten and found anew; its MOVED_FROM, if there is one, will be a departure.
       const auto was = table_.bits(known);
       detach_below(known);
       table_.unbind(known);
@@ -180,6 +188,17 @@ detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
   return followed;
 }
 
+// Whether a directory that the user has added (no other has a parent that tells nothing) is no
+// longer to be found under its name.
+bool AutoWatcher::is_lost(NodeId node) {
+  if (inherited(table_.parent(node)) != 0) return false;
+  std::error_code ec;
+  table_.path(node, path_);
+  const Directory directory(AT_FDCWD, path_.c_str(), Directory::Use::name_only, true, ec);
+  if (!ec) verify(node, directory, ec);
+  return static_cast<bool>(ec);
+}
+
 // `found_` is what the listing of a directory that has its watch showed.
 void AutoWatcher::report_found(NodeId node, bool is_new) {
   const int wd = table_.wd(node);
@@ -211,11 +230,14 @@ bool AutoWatcher::leaves(NodeId node) {
 // ---- roots
 
 void AutoWatcher::enter_root(NodeId root, Directory directory, int fresh_wd, std::error_code& ec) {
-  const std::string name(table_.name(root));
-  const Quiet quiet{table_.wd(root), table_.wd(table_.parent(root)), name};
-  list(directory, quiet, fresh_wd, ec);
-  directory.close();
-  pull_queued(quiet);
+  {
+    const std::string name(table_.name(root));
+    const detail::Override<Quiet> quiet(quiet_,
+                                        {table_.wd(root), table_.wd(table_.parent(root)), name});
+    list(directory, fresh_wd, ec);
+    directory.close();
+    pull_queued();
+  }
   if (ec) return give_up(root, ec);
   table_.bits(root).hole = 0;
   report_found(root, true);

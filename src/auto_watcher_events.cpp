@@ -4,6 +4,7 @@
 // that name (see enter()). So no stale event can ever meet a node: what a CREATE, DELETE or
 // MOVED_FROM says of a name concerns what the table has there.
 #include <cstdint>
+#include <string>
 
 #include <inotify/auto_watcher.hpp>
 
@@ -57,6 +58,15 @@ std::size_t AutoWatcher::tell(NodeId node, const RawEvent& raw) {
   return index;
 }
 
+// Takes out what is queued of a directory whose listing is younger than that. Who asked for more
+// than the tree, by add(), is told of it all the same.
+void AutoWatcher::tell_taken(int wd) {
+  const NodeId node = table_.by_wd(wd);
+  look_ahead_.take_all(wd, [&](const RawEvent& raw) {
+    if (node != no_node && table_.bits(node).is_hand != 0) tell(node, raw);
+  });
+}
+
 // The two halves of a rename, told one after the other, learn of each other.
 void AutoWatcher::link(NodeId from_parent, const RawEvent& from, std::size_t from_index,
                        NodeId to_parent, const RawEvent& to, std::size_t to_index) {
@@ -72,6 +82,7 @@ void AutoWatcher::link(NodeId from_parent, const RawEvent& from, std::size_t fro
 // ---- the watched object itself
 
 void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
+  if ((raw.mask & IN_UNMOUNT) != 0) return on_unmount(node, raw);
   if ((raw.mask & IN_IGNORED) == 0) {
     tell(node, raw);
     return;
@@ -88,6 +99,19 @@ void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
     table_.bits(name).asked = 0;
     table_.unbind(name);
   }
+}
+
+// The watch ends with it, and under its name there is now what the mount has hidden.
+void AutoWatcher::on_unmount(NodeId node, const RawEvent& raw) {
+  tell(node, raw);
+  const NodeId parent = table_.parent(node);
+  if (table_.bits(node).asked == 0 || inherited(parent) == 0) {
+    return on_self(node, {raw.wd, IN_IGNORED, 0, {}});
+  }
+  const std::string name(table_.name(node));
+  detach(node);
+  want(parent, name, false);
+  enter_wanted();
 }
 
 // ---- names come and go
@@ -108,8 +132,12 @@ void AutoWatcher::forget_name(NodeId parent, std::string_view name) {
 void AutoWatcher::detach(NodeId node) {
   table_.erase(node, [&](NodeId one) {
     const int wd = table_.wd(one);
-    if (wd < 0 || table_.has_alias(wd)) return;
-    const auto& bits = table_.bits(one);
+    if (wd < 0) return;
+    auto& bits = table_.bits(one);
+    if (table_.has_alias(wd)) {  // it lives on under another name, for who has given that
+      bits.asked = 0;
+      return;
+    }
     if (bits.is_root != 0 || bits.is_hand != 0) report(one, {wd, IN_IGNORED, 0, {}});
     hand_.erase(wd);
     root_masks_.erase(wd);

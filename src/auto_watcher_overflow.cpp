@@ -1,7 +1,6 @@
 // Overflow: nothing is believed any more, and the disk is asked anew.
-#include <utility>
-
 #include <inotify/auto_watcher.hpp>
+#include <inotify/detail/override.hpp>
 
 namespace inotify::inline v0 {
 
@@ -15,12 +14,13 @@ void AutoWatcher::on_overflow() {
   bool again = true;
   while (again) {
     again = false;
-    pull_queued({});
+    pull_queued();
     for (RawEvent raw; look_ahead_.next(raw);) {
       again = again || (raw.mask & IN_Q_OVERFLOW) != 0;
       const NodeId node = table_.by_wd(raw.wd);
-      constexpr Mask ends = IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF;
-      if (node != no_node && (raw.mask & ends) != 0) on_self(node, raw);
+      if (node == no_node) continue;
+      if ((raw.mask & (IN_UNMOUNT | IN_DELETE_SELF)) != 0) tell(node, raw);
+      if ((raw.mask & (IN_UNMOUNT | IN_IGNORED)) != 0) on_self(node, {raw.wd, IN_IGNORED, 0, {}});
     }
   }
   for (const int wd : dead_watches()) {
@@ -33,47 +33,70 @@ void AutoWatcher::on_overflow() {
   });
   if (roots.empty()) report(no_node, {-1, IN_Q_OVERFLOW, 0, {}});
   for (const NodeId root : roots) report(root, {-1, IN_Q_OVERFLOW, 0, {}});
-  announce_ = options_.overflow == OverflowPolicy::announce;
-  for (const NodeId root : roots) rewalk(root);
-  announce_ = true;
+  const detail::Override announcing(announce_, options_.overflow == OverflowPolicy::announce);
+  for (const NodeId root : roots) forget_below(root);  // all, for things move from one to another
+  for (const NodeId root : roots) reenter_root(root);
+  restore_old(false);
 }
 
-// Forgets what is below a root and enters it again. A watch that is met again is taken over as it
-// is: to remove and add it would lose what happens between.
-void AutoWatcher::rewalk(NodeId root) {
+// Forgets what is below a root. A watch that is met again by the new walk is taken over as it is: to
+// remove and add it would lose what happens between.
+void AutoWatcher::forget_below(NodeId root) {
   std::vector<NodeId> children;
   table_.for_each_child(root, [&](NodeId child) { children.push_back(child); });
   for (const NodeId child : children) {
     table_.erase(child, [&](NodeId one) {
-      if (is_watched(one))
-        old_.try_emplace(table_.wd(one), Old{table_.bits(one), table_.path(one)});
+      if (!is_watched(one)) return;
+      Old& old = old_[table_.wd(one)];
+      if (old.paths.empty()) old.bits = table_.bits(one);
+      old.paths.push_back(table_.path(one));
     });
-  }
-  reenter_root(root);
-  for (const auto& [wd, old] : std::exchange(old_, {})) {
-    const bool is_met = table_.by_wd(wd) != no_node;
-    if (is_met || restore(wd, old)) continue;
-    if (old.bits.is_root != 0 || old.bits.is_hand != 0) {
-      batch_.add(old.path, {}).mask = IN_IGNORED;
-    }
-    hand_.erase(wd);
-    root_masks_.erase(wd);
-    release(wd);
   }
 }
 
-// What the user added by itself, and the walk of the tree did not meet: a file, or a directory that
-// the filter refuses. Not if the name stands for something else by now.
+// What the walk did not meet: it has been added by itself (a file, or a directory that the filter
+// refuses), or it is gone, or it has been moved meanwhile and the look-ahead tells where. So what is
+// not where it was is given up at the last try only, when the look-ahead is empty.
+void AutoWatcher::restore_old(bool is_last_try) {
+  for (auto it = old_.begin(); it != old_.end();) {
+    const auto& [wd, old] = *it;
+    const bool is_met = table_.by_wd(wd) != no_node;
+    if (!is_met && !restore(wd, old) && !is_last_try) {
+      ++it;
+      continue;
+    }
+    if (table_.by_wd(wd) == no_node) {
+      if (old.bits.is_root != 0 || old.bits.is_hand != 0) {
+        batch_.add(old.paths.front(), {}).mask = IN_IGNORED;
+      }
+      hand_.erase(wd);
+      root_masks_.erase(wd);
+      release(wd);
+    }
+    it = old_.erase(it);
+  }
+}
+
 bool AutoWatcher::restore(int wd, const Old& old) {
   if (old.bits.is_root == 0 && old.bits.is_hand == 0) return false;
-  const NodeId node = table_.ensure(old.path);
-  if (is_watched(node)) return false;
-  table_.bind(node, wd, old.bits.events | (old.bits.excl != 0 ? IN_EXCL_UNLINK : 0U));
-  table_.bits(node).is_hand = old.bits.is_hand;
-  if (old.bits.is_root == 0) return true;
-  table_.bits(node).is_root = 1;
-  table_.bits(node).asked = wish(node, false) & IN_ALL_EVENTS;
-  reenter_root(node);
+  const Mask mask = old.bits.events | (old.bits.excl != 0 ? IN_EXCL_UNLINK : 0U);
+  for (const std::string& path : old.paths) {
+    std::error_code ec;
+    const int there = instance_.add_watch(path.c_str(), mask | IN_MASK_ADD, ec);
+    if (!ec && there != wd) refuse(there, mask);
+    if (ec || there != wd) continue;
+    const NodeId node = table_.ensure(path);
+    if (is_watched(node)) continue;
+    table_.bind(node, wd, mask);
+    table_.bits(node).is_hand = old.bits.is_hand;
+  }
+  const NodeId node = table_.by_wd(wd);
+  if (node == no_node) return false;
+  if (old.bits.is_root != 0) {
+    table_.bits(node).is_root = 1;
+    table_.bits(node).asked = wish(node, false) & IN_ALL_EVENTS;
+    reenter_root(node);
+  }
   return true;
 }
 

@@ -113,8 +113,8 @@ bool AutoWatcher::swap(NodeId parent, const RawEvent& raw, const Entry& to, cons
 void AutoWatcher::exchange(NodeId parent, const RawEvent& raw, const Entry& to,
                            const Entry& back_from, const Entry& back_to) {
   const NodeId target = table_.by_wd(to.raw.wd);
-  const NodeId x = table_.child(parent, raw.name);
-  const NodeId y = table_.child(target, to.raw.name);
+  NodeId x = table_.child(parent, raw.name);
+  NodeId y = table_.child(target, to.raw.name);
   const std::size_t x_from = tell(parent, raw);
   const std::size_t y_from = tell(target, back_from.raw);
   const std::size_t x_to = tell(target, to.raw);
@@ -128,8 +128,12 @@ void AutoWatcher::exchange(NodeId parent, const RawEvent& raw, const Entry& to,
   if (is_watched(x) && is_watched(y)) {
     table_.swap(x, y);
   } else if (is_watched(x)) {
+    y = no_node;
+    forget_name(target, y_name);  // a question about the file, say, that is still open
     table_.rename(x, target, y_name);
   } else {
+    x = no_node;
+    forget_name(parent, x_name);
     table_.rename(y, parent, x_name);
   }
   if (is_watched(x)) settle_in(x);

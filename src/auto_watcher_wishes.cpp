@@ -43,10 +43,14 @@ bool AutoWatcher::accepts(NodeId node) {
 // After its place has changed: the filter is asked again, and it is watched as is wanted there.
 void AutoWatcher::settle_in(NodeId node) {
   auto& bits = table_.bits(node);
-  if (bits.asked == 0) return;  // added by hand, for itself
   const bool is_refused = !accepts(node);
+  if (bits.asked == 0) {  // added by hand, for itself; by now it may be one of the tree's
+    if (!is_refused && inherited(table_.parent(node)) != 0) reenter(node);
+    return;
+  }
   if (is_refused && bits.is_root == 0 && bits.is_hand == 0) return detach(node);
-  if (bits.asked != wish(node, is_refused)) update_wishes(node, is_refused);
+  if (bits.asked != wish(node, is_refused)) return update_wishes(node, is_refused);
+  widen(node);  // it may have been renamed before that could be done
 }
 
 // Brings what is watched at and below a node in line with what is wanted there by now.
@@ -83,7 +87,10 @@ void AutoWatcher::update_wishes_below(NodeId top) {
 
 // If the kernel's mask of a node lacks what is wanted, it is entered again, which adds that.
 void AutoWatcher::widen(NodeId node) {
-  if (!is_watched(node) || (table_.bits(node).asked & ~table_.mask(node)) == 0) return;
+  if (is_watched(node) && (table_.bits(node).asked & ~table_.mask(node)) != 0) reenter(node);
+}
+
+void AutoWatcher::reenter(NodeId node) {
   table_.bits(node).wanted = 1;
   deferred_.emplace_back(node, std::error_code{});
 }

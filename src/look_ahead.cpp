@@ -1,6 +1,7 @@
 #include <inotify/detail/look_ahead.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <inotify/instance.hpp>
 
@@ -46,15 +47,22 @@ bool LookAhead::next(RawEvent& raw) {
 // The oldest event goes, and with it its places in the index, which are the first of their chains.
 void LookAhead::pop() {
   const Entry& entry = entries_.front();
-  const auto unlink = [&](auto& chains, const auto& key, const Entry* next) {
+  const auto unlink = [&](auto& chains, const auto& key, const Entry* next, const auto& next_key) {
     const auto it = chains.find(key);
     if (it == chains.end() || it->second.first != &entry) return;
-    it->second.first = next;
-    if (next == nullptr) chains.erase(it);
+    if (next == nullptr) {
+      chains.erase(it);
+      return;
+    }
+    auto chain = chains.extract(it);  // the key may point into a segment that goes
+    chain.mapped().first = next;
+    chain.key() = next_key(*next);
+    chains.insert(std::move(chain));
   };
+  const auto key_of = [](const Entry& one) { return Key{one.raw.wd, one.raw.name}; };
   if (entry.sequence <= indexed_) {
-    unlink(by_name_, Key{entry.raw.wd, entry.raw.name}, entry.next_of_name);
-    unlink(by_wd_, entry.raw.wd, entry.next_of_wd);
+    unlink(by_name_, key_of(entry), entry.next_of_name, key_of);
+    unlink(by_wd_, entry.raw.wd, entry.next_of_wd, [](const Entry& one) { return one.raw.wd; });
     if (const auto it = arrivals_.find(entry.raw.cookie);
         it != arrivals_.end() && it->second == &entry)
       arrivals_.erase(it);
@@ -69,10 +77,7 @@ void LookAhead::release_segments() {
     if (!segments_.empty()) segments_.front().used = 0;
     return;
   }
-  while (segments_.front().last_sequence < current_) {
-    forget_index();
-    segments_.pop_front();
-  }
+  while (segments_.front().last_sequence < current_) segments_.pop_front();
 }
 
 void LookAhead::clear() noexcept {
@@ -175,15 +180,6 @@ bool LookAhead::moves_self(int wd, const Entry& entry, const Entry* end) {
   const Entry* self = first_of_name(wd, {});
   while (self != nullptr && self->sequence < entry.sequence) self = self->next_of_name;
   return self != nullptr && (end == nullptr || self->sequence < end->sequence);
-}
-
-void LookAhead::take_all(int wd) {
-  index();
-  const auto it = by_wd_.find(wd);
-  if (it == by_wd_.end()) return;
-  for (const Entry* entry = it->second.first; entry != nullptr; entry = entry->next_of_wd) {
-    if (is_to_come(*entry)) take(*entry);
-  }
 }
 
 void LookAhead::take(const Entry& entry) {

@@ -276,7 +276,12 @@ bool WatchTable::forget_wd(NodeId id) {
     if (last) {
       --watches_;
     } else {
-      by_wd_.insert(others->second.front(), hash_of_wd());
+      const NodeId heir = others->second.front();
+      const Bits& bits = nodes_[id].bits;
+      nodes_[heir].bits.asked |= bits.asked;
+      nodes_[heir].bits.is_root |= bits.is_root;
+      nodes_[heir].bits.is_hand |= bits.is_hand;
+      by_wd_.insert(heir, hash_of_wd());
       others->second.erase(others->second.begin());
     }
   } else {

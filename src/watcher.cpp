@@ -34,6 +34,8 @@ void Watcher::close() noexcept {
   table_.clear();
   halves_.clear();
   begin_of_.clear();
+  batch_.clear();
+  delivered_.clear();
 }
 
 // ---- what is watched
@@ -65,19 +67,21 @@ int Watcher::add(const std::filesystem::path& path, Mask mask) {
 int Watcher::add(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
   const std::uint64_t begin = mark(path.native());
   const std::size_t before = num_watches();
-  const int wd = watch(path, mask, ec);
+  int wd = set_watch(path, mask, ec);
+  if (!ec) wd = keep_watch(path, wd, mask, ec);
   if (begin > position_ && num_watches() > before) begin_of_[wd] = begin;
   return wd;
 }
 
-int Watcher::watch(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
+int Watcher::set_watch(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
   ec = check(path, mask);
   if (ec) return -1;
   // Never without IN_MASK_ADD on what might be watched: replacing a live watch loses events [33].
   const bool create = (mask & IN_MASK_CREATE) != 0;
-  const int wd = instance_.add_watch(path.c_str(), create ? mask : mask | IN_MASK_ADD, ec);
-  if (ec) return -1;
+  return instance_.add_watch(path.c_str(), create ? mask : mask | IN_MASK_ADD, ec);
+}
 
+int Watcher::keep_watch(const std::filesystem::path& path, int wd, Mask mask, std::error_code& ec) {
   const NodeId node = table_.find(path.native());
   if (node != no_node && table_.wd(node) == wd) {
     table_.set_mask(node, table_.mask(node) | (mask & kept_bits));
@@ -215,33 +219,31 @@ std::span<const Event> Watcher::read(milliseconds timeout) {
   return events;
 }
 
-void Watcher::begin_batch() noexcept {
-  if (is_delivered_) batch_.clear();
-  is_delivered_ = false;
-}
-
 std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) {
-  begin_batch();
   ec.clear();
   const detail::Deadline deadline(timeout);
-  for (;;) {
-    const bool more = collect(ec);
-    if (!ec && !batch_.empty()) {
-      is_delivered_ = true;
-      return batch_.events();
-    }
+  for (bool is_first = true;; is_first = false) {
+    const Left left = collect(is_first, ec);
     if (ec) return {};
-    if (more) continue;
+    if (!batch_.empty()) break;
+    if (left == Left::older) continue;
     if (deadline.left() == milliseconds::zero()) return {};
+    if (left == Left::newer) {
+      if (instance_.wait(milliseconds::zero(), ec) == Instance::Wake::interrupt) return {};
+      continue;
+    }
     if (deadline.is_endless() && empty()) {
       ec = make_error(ENODATA);
       return {};
     }
     if (instance_.wait(deadline.left(), ec) != Instance::Wake::events) return {};
   }
+  std::swap(batch_, delivered_);
+  batch_.clear();
+  return delivered_.events();
 }
 
-bool Watcher::collect(std::error_code& ec) {
+Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
   ++batches_;
   const RawEvents events = instance_.read({buffer_.get(), buffer_size}, ec);
   if (events.bytes().empty() && std::exchange(overflowed_, false)) {
@@ -258,7 +260,7 @@ bool Watcher::collect(std::error_code& ec) {
   position_ = place(0);
   if (!begin_of_.empty())
     std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position_; });
-  return false;
+  return Left::nothing;
 }
 
 Event& Watcher::report(NodeId node, const RawEvent& raw) {

@@ -137,6 +137,11 @@ class Feed {
   /// Reads what was given, and the kernel's answers to what that led to.
   Lines drain() {
     Lines told = contract_.drain();
+    // The kernel fills a read(2) as long as it has events; here each is as long as we made it.
+    while (contract_.watcher().readable() > 0) {
+      const Lines then = contract_.drain();
+      told.insert(told.end(), then.begin(), then.end());
+    }
     for (Stream more = recorded(); !more.empty(); more = recorded()) {
       give(more, [] { return std::size_t{1}; });
       const Lines then = contract_.drain();

@@ -397,8 +397,13 @@ class Model {
   }
   bool forget_wd(NodeId id) {
     const int wd = std::exchange(nodes.at(id).wd, -1);
+    const bool is_first = names[wd].front() == id;
     std::erase(names[wd], id);
-    if (!names[wd].empty()) return false;
+    if (!names[wd].empty()) {
+      Node& first = nodes.at(names[wd].front());
+      first.root = first.root || (is_first && nodes.at(id).root);
+      return false;
+    }
     names.erase(wd);
     masks.erase(wd);
     return true;

@@ -55,6 +55,9 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// are not followed; a root may be one. A root that is renamed keeps its old name: the kernel does
 /// not tell the new one. A renamed ancestor of a root is not told at all.
 ///
+/// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
+/// tells it.
+///
 /// fileno() is readable as long as anything is to be delivered. It is not the inotify descriptor;
 /// do not read from it. Needs a mounted /proc. Errors, thread safety: as for Watcher. Source:
 /// python-inotify, AutoWatcher.
@@ -114,7 +117,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void close() noexcept override;
 
  protected:
-  bool collect(std::error_code& ec) override;
+  Left collect(bool is_first, std::error_code& ec) override;
 
  private:
   using Entry = detail::LookAhead::Entry;
@@ -126,9 +129,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   };
   struct Old {
     detail::WatchTable::Bits bits;
-    std::string path;
+    std::vector<std::string> paths;
   };
-  // A directory of which this listing made OPEN, ACCESS and CLOSE_NOWRITE, and where it stands.
+  // A directory that is being listed, which makes OPEN, ACCESS and CLOSE_NOWRITE, and where it
+  // stands.
   struct Quiet {
     int wd = -1;
     int parent_wd = -1;
@@ -141,18 +145,25 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher.cpp: roots, and reading
 
   void open_epoll(std::error_code& ec);
-  void update_readiness(bool has_found) noexcept;
-  std::size_t pull(std::size_t bytes, const Quiet& quiet, std::error_code& ec);
-  std::size_t pull_queued(const Quiet& quiet);
+  void end_call(bool has_found) noexcept;
+  std::size_t pull(std::size_t bytes, std::error_code& ec);
+  std::size_t pull_queued();
+  bool interpret_pulled(std::size_t most);
+  void catch_up();
+  bool is_outdated(std::string_view path);
+  int open_root(const std::filesystem::path& path, Mask mask, detail::Directory& directory,
+                std::error_code& ec);
   NodeId root_node(std::string_view path, int wd);
 
   // ---- auto_watcher_events.cpp: one function per kind of event
 
   void interpret(const RawEvent& raw);
   std::size_t tell(NodeId node, const RawEvent& raw);
+  void tell_taken(int wd);
   void link(NodeId from_parent, const RawEvent& from, std::size_t from_index, NodeId to_parent,
             const RawEvent& to, std::size_t to_index);
   void on_self(NodeId node, const RawEvent& raw);
+  void on_unmount(NodeId node, const RawEvent& raw);
   void on_create(NodeId parent, const RawEvent& raw);
   void on_delete(NodeId parent, const RawEvent& raw);
   void forget_name(NodeId parent, std::string_view name);
@@ -183,6 +194,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void enter_wanted();
   void enter(NodeId node);
   NodeId take_over(NodeId node, int wd, Mask mask);
+  bool is_lost(NodeId node);
   void enter_root(NodeId root, detail::Directory directory, int fresh_wd, std::error_code& ec);
   void reenter_root(NodeId root);
   void report_found(NodeId node, bool is_new);
@@ -196,8 +208,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   // ---- auto_watcher_disk.cpp: from a node to the directory on disk
 
-  void list(const detail::Directory& directory, const Quiet& quiet, int fresh_wd,
-            std::error_code& ec);
+  void list(const detail::Directory& directory, int fresh_wd, std::error_code& ec);
   void barrier(NodeId parent);
   int watch_open(const detail::Directory& directory, Mask mask, std::error_code& ec);
   void verify(NodeId node, const detail::Directory& directory, std::error_code& ec);
@@ -205,6 +216,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   bool open_as(NodeId node, const std::string& path, std::error_code& ec);
   bool pull_rename(NodeId node);
   bool path_now(NodeId node, std::string& path);
+  void refuse(int wd, Mask mask);
   void release(int wd);
 
   // ---- auto_watcher_wishes.cpp: what the consumer wants of each directory
@@ -218,11 +230,13 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void update_wishes(NodeId node, bool is_refused);
   void update_wishes_below(NodeId top);
   void widen(NodeId node);
+  void reenter(NodeId node);
 
   // ---- auto_watcher_overflow.cpp
 
   void on_overflow();
-  void rewalk(NodeId root);
+  void forget_below(NodeId root);
+  void restore_old(bool is_last_try);
   bool restore(int wd, const Old& old);
 
   [[nodiscard]] bool is_watched(NodeId node) const noexcept {
@@ -250,6 +264,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   std::vector<std::pair<NodeId, std::error_code>>
       deferred_;  // to be tried again when the look-ahead is empty
   bool is_retry_ = false;
+  Quiet quiet_{};
   bool announce_ = true;  // report what the listings of todo_ find
 
   // Used while entering; members to reuse their memory.
@@ -258,6 +273,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
   detail::EventBatch question_;
   detail::Directory opened_;  // verified: the directory of opened_wd_
   int opened_wd_ = -1;
+
+  // Bytes in the kernel's queue that were there when the read() under way was called.
+  std::size_t owed_ = 0;
 
   // Watches forgotten in an overflow and not met again yet, by wd.
   std::unordered_map<int, Old> old_;

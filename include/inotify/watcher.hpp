@@ -151,7 +151,7 @@ class INOTIFY_API Watcher {
   // ---- reading
 
   /// Waits for events and returns them; empty only if interrupt() ended the wait. The span, and
-  /// every view in its events, is valid until the next call on this watcher. In the steady state
+  /// every view in its events, is valid until the next read(), or close(). In the steady state
   /// nothing is allocated.
   ///
   /// All events of the batch have been applied to the table before the first is seen, so a slow
@@ -176,18 +176,22 @@ class INOTIFY_API Watcher {
   virtual void close() noexcept;
 
  protected:
-  /// Takes what can be had without waiting and adds what it means to `batch_`. Returns whether
-  /// calling it again at once may bring more.
-  virtual bool collect(std::error_code& ec);
+  /// What collect() has left.
+  enum class Left {
+    nothing,  ///< Wait for more.
+    newer,    ///< What has happened since read() was called.
+    older,    ///< What had happened before.
+  };
+  /// Takes what can be had without waiting and adds what it means to `batch_`. `is_first`: of this
+  /// read().
+  virtual Left collect(bool is_first, std::error_code& ec);
 
-  /// add() without regard to what is queued.
-  int watch(const std::filesystem::path& path, Mask mask, std::error_code& ec);
+  /// add() without regard to what is queued: asks the kernel, and tells the table.
+  int set_watch(const std::filesystem::path& path, Mask mask, std::error_code& ec);
+  int keep_watch(const std::filesystem::path& path, int wd, Mask mask, std::error_code& ec);
 
   /// The watches in the table that the kernel does not have.
   [[nodiscard]] std::vector<int> dead_watches() const;
-
-  /// Starts a call that may add events to the batch: what has been delivered goes.
-  void begin_batch() noexcept;
 
   /// Appends the event `raw` about `node`, or about an unknown watch if that is no_node.
   Event& report(detail::NodeId node, const RawEvent& raw);
@@ -202,8 +206,7 @@ class INOTIFY_API Watcher {
 
   Instance instance_;
   detail::WatchTable table_;
-  detail::EventBatch batch_;
-  bool is_delivered_ = true;  // the batch, by the last read()
+  detail::EventBatch batch_;  // to be delivered by the next read()
 
  private:
   void apply(const RawEvent& raw);
@@ -217,6 +220,7 @@ class INOTIFY_API Watcher {
   void lose_name(detail::NodeId parent, std::string_view name);
 
   std::unique_ptr<std::byte[]> buffer_;
+  detail::EventBatch delivered_;  // by the last read()
   detail::RenameHalves halves_;
   std::uint64_t batches_ = 0;
   bool overflowed_ = false;     // and the queue has not been empty since

@@ -26,9 +26,8 @@ namespace inotify::inline v0::detail {
 ///      which are skipped.
 ///   2. The bytes of an event live until the event after it has been handed out.
 ///   3. The index, once built, holds the name events (create, delete, moved) by (wd, name) and by
-///      wd, and MOVE_SELF by (wd, ""), from the current event, inclusively, up to `indexed_`. Its
-///      keys point into segments: it is forgotten with the first segment that goes, and built anew
-///      over the rest.
+///      wd, and MOVE_SELF by (wd, ""), from the current event, inclusively, up to `indexed_`. The
+///      key of a chain is a view of the name of the first event in it.
 class LookAhead {
  public:
   /// An event that waits, or the current one. Pointers stay good over append().
@@ -58,6 +57,12 @@ class LookAhead {
   /// Hands out the next event: the current one from now on. False if there is none.
   bool next(RawEvent& raw);
   [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
+  /// How many have come, and how many of them are handed out.
+  [[nodiscard]] std::uint64_t pushed() const noexcept { return pushed_; }
+  [[nodiscard]] std::uint64_t handed_out() const noexcept {
+    if (entries_.empty()) return pushed_;
+    return entries_.front().sequence - (current_ == 0 ? 1 : 0);
+  }
   /// The size of what is still to be interpreted.
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   void clear() noexcept;
@@ -85,8 +90,18 @@ class LookAhead {
   void take(const Entry& entry);
   /// Marks an event that is to come.
   void doubt(const Entry& entry) { mine(entry).is_doubtful = true; }
-  /// Takes out all name events of a directory that are to come.
-  void take_all(int wd);
+  /// Takes out all name events of a directory that are to come, and calls `visit(raw)` for each.
+  template <class Visit>
+  void take_all(int wd, Visit visit) {
+    index();
+    const auto it = by_wd_.find(wd);
+    if (it == by_wd_.end()) return;
+    for (const Entry* entry = it->second.first; entry != nullptr; entry = entry->next_of_wd) {
+      if (!is_to_come(*entry)) continue;
+      take(*entry);
+      visit(entry->raw);
+    }
+  }
 
  private:
   struct Key {

@@ -129,8 +129,9 @@ class WatchTable {
 
   /// Gives an unwatched node its watch; if `wd` is known already, as a further name of it.
   void bind(NodeId id, int wd, Mask mask);
-  /// Takes a name away from its watch: the next alias is then the first name. Returns whether the
-  /// wd has no name left. The node is pruned if nothing else needs it.
+  /// Takes a name away from its watch: the next alias is then the first name, and inherits what was
+  /// asked for. Returns whether the wd has no name left. The node is pruned if nothing else needs
+  /// it.
   bool unbind(NodeId id);
 
   /// Moves a node with all below to another place, in place of what is there, which is superseded.
