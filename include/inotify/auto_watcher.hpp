@@ -22,6 +22,7 @@ namespace inotify::inline v0 {
 /// What an AutoWatcher does after an overflow, besides saying so and watching all anew.
 enum class OverflowPolicy {
   /// One IN_Q_OVERFLOW per root, with the root as its path: what you believe below is old; list it.
+  /// (Your listing is younger than what the next events tell: see README, "Replaying the stream".)
   report,
   /// The same, and then everything that exists below, as synthetic creates: forget what you believe.
   announce,
@@ -53,7 +54,8 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// so mask() of a watch may be wider than what was asked for. OPEN, ACCESS and CLOSE_NOWRITE of a
 /// directory while it is being listed are dropped, other processes' included. Symlinks below a root
 /// are not followed; a root may be one. A root that is renamed keeps its old name: the kernel does
-/// not tell the new one. A renamed ancestor of a root is not told at all.
+/// not tell the new one (it does if it is moved into another root). A renamed ancestor of a root is
+/// not told at all. A relative root is looked up in the working directory, which must stay the same.
 ///
 /// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
 /// tells it.
@@ -65,7 +67,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
  public:
   struct Options {
     /// See DirectoryFilter. It is shown a synthetic IN_CREATE|IN_ISDIR; it must not call the
-    /// watcher. Default: all.
+    /// watcher. What it throws passes through the call; the next one asks again. Default: all.
     DirectoryFilter add_filter{};
     /// Whether add_all reports what exists, as synthetic creates.
     bool announce = false;
@@ -93,7 +95,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   /// Makes `path` a root: it and every directory below it is watched from now on. Returns the watch
   /// descriptors set. A root that is a file is watched for itself. Calling it again for a root
-  /// changes its mask.
+  /// changes its mask (and announces what there is once more, if it announces).
   ///
   /// A bad root throws. A directory below it that cannot be watched is a hole: `onerror` is called
   /// with it or, without one, the next read() delivers an event with `error` and its path. What can
@@ -102,7 +104,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
                            const OnError& onerror = {}) override;
 
   /// For a root: ends the following of its tree. For what was added by add(): takes that interest
-  /// back. For another directory of a tree: it and all below is no longer watched. See
+  /// back. For another directory of a tree: it and all below is no longer watched, until it is
+  /// renamed or the tree is walked again; add_filter is the way to keep it out. See
   /// Watcher::remove.
   using Watcher::remove;
   void remove(int wd, std::error_code& ec) override;
