@@ -48,6 +48,7 @@ int main(int argc, char** argv) try {
   }
   // With nothing to watch we would wait for ever.
   if (watcher.empty()) return 1;
+  std::cout << "watching " << watcher.size() << " directories\n" << std::flush;
 
   // No SA_RESTART: the signal shall end poll(2).
   struct sigaction action {};
