@@ -53,7 +53,7 @@ struct EventBits {
   [[nodiscard]] bool has(Mask bits) const noexcept { return (mask & bits) != 0; }
 };
 
-/// An event as read() delivers it. Its texts are views: they live until the next call on the
+/// An event as read() delivers it. Its texts are views: they live until the next read() of the
 /// watcher that delivered it. Take an OwnedEvent to keep one. Paths are bytes: no encoding is
 /// assumed, and a name may hold anything but '/' and NUL. Source: python-inotify, Event.
 struct Event : EventBits {
