@@ -1,0 +1,66 @@
+// Watching a tree that exists: CPU time and system calls per directory.
+#include <benchmark/benchmark.h>
+
+#include <inotify/inotify.hpp>
+
+#include "benchmark/raw.hpp"
+#include "benchmark/tree.hpp"
+#include "benchmark/twins.hpp"
+
+namespace {
+
+constexpr inotify::Mask mask = IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE;
+
+template <class Any>
+bench::Contender library(const std::string& name, const bench::Tree& tree) {
+  return {name, [&tree](bench::Meter& meter) {
+            Any watcher;
+            meter.measure([&] { watcher.add_all(tree.root(), mask); });
+            bench::Work work{.watches = watcher.num_watches()};
+            if (meter.is_check()) {
+              for (const auto& watch : watcher.watches()) work.add_path(watch.path);
+            }
+            return work;
+          }};
+}
+
+bench::Contender raw(const std::string& name, const bench::Tree& tree, bench::Raw::Names names) {
+  return {name, [&tree, names](bench::Meter& meter) {
+            using Keep = bench::Raw::Keep;
+            bench::Raw twin;
+            const Keep keep = meter.is_check() ? Keep::paths : Keep::nothing;
+            meter.measure([&] { twin.add_all(tree.root(), mask, names, keep); });
+            bench::Work work{.watches = twin.num_watches()};
+            for (const std::string& path : twin.paths()) {
+              if (!path.empty()) work.add_path(path);
+            }
+            return work;
+          }};
+}
+
+template <class Any>
+void set_up(benchmark::State& state) {
+  const auto directories = static_cast<std::size_t>(state.range(0));
+  const bench::Tree tree(directories, static_cast<std::size_t>(state.range(1)));
+  bench::compare(state, static_cast<double>(directories),
+                 {library<Any>("library", tree), raw("raw", tree, bench::Raw::Names::relative),
+                  raw("raw_full_paths", tree, bench::Raw::Names::full)});
+}
+
+void small(benchmark::internal::Benchmark* benchmark) {
+  benchmark->Args({10'000, 50'000})->Iterations(31)->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+
+void large(benchmark::internal::Benchmark* benchmark) {
+  benchmark->Args({100'000, 300'000})
+      ->Iterations(9)
+      ->UseManualTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+BENCHMARK(set_up<inotify::AutoWatcher>)->Name("set_up/AutoWatcher/small")->Apply(small);
+BENCHMARK(set_up<inotify::AutoWatcher>)->Name("set_up/AutoWatcher/large")->Apply(large);
+BENCHMARK(set_up<inotify::Watcher>)->Name("set_up/Watcher/small")->Apply(small);
+BENCHMARK(set_up<inotify::Watcher>)->Name("set_up/Watcher/large")->Apply(large);
+
+}  // namespace
