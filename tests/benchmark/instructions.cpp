@@ -1,1 +1,96 @@
-int main() {}
+// The work whose user instructions are counted, per directory and per event, by a tool that sees
+// every one of them:
+//
+//     valgrind --tool=callgrind --toggle-collect=measured inotify_instructions drain AutoWatcher
+//
+// prints how many directories or events that were; the tool, how many instructions in measured().
+#include <iostream>
+#include <string_view>
+
+#include <inotify/inotify.hpp>
+
+#include "benchmark/raw.hpp"
+#include "benchmark/tree.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr inotify::Mask mask = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE;
+constexpr std::size_t directories = 2'000;
+
+void add_all(inotify::Watcher& watcher, const std::string& root) { watcher.add_all(root, mask); }
+
+void add_all(bench::Raw& raw, const std::string& root) {
+  raw.add_all(root, mask, bench::Raw::Names::relative, bench::Raw::Keep::paths);
+}
+
+template <class Consume>
+std::size_t read(inotify::Watcher& watcher, Consume consume) {
+  const auto events = watcher.read(0ms);
+  for (const inotify::Event& event : events) consume(event.mask, event.fullpath);
+  return events.size();
+}
+
+template <class Consume>
+std::size_t read(bench::Raw& raw, Consume consume) {
+  return raw.read(consume);
+}
+
+// Files in many directories, as many as the default queue holds.
+void make_files(const bench::Tree& tree) {
+  for (std::size_t i = 0; i < 5'000; ++i) {
+    bench::touch(tree.directories()[i * 7 % directories] + "/made-" + std::to_string(i));
+  }
+}
+
+}  // namespace
+
+// What the tool counts.
+extern "C" __attribute__((noinline)) void measured(void (*work)(void*), void* context) {
+  work(context);
+}
+
+namespace {
+
+template <class Do>
+void measure(Do what_to_do) {
+  measured([](void* context) { (*static_cast<Do*>(context))(); }, &what_to_do);
+}
+
+template <class Any>
+std::size_t run(std::string_view work) {
+  const bench::Tree tree(directories, 3 * directories);
+  Any any;
+  if (work == "set_up") {
+    measure([&] { add_all(any, tree.root()); });
+    return any.num_watches();
+  }
+  add_all(any, tree.root());
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  const auto drain = [&] {
+    const auto consume = [&](inotify::Mask, std::string_view fullpath) {
+      bytes += fullpath.size();
+    };
+    for (std::size_t n = 1; n != 0; count += n) n = read(any, consume);
+  };
+  make_files(tree);
+  drain();  // allocates what the steady state has
+  count = 0;
+  for (const std::string& directory : tree.directories()) bench::touch(directory + "/again");
+  measure(drain);
+  return count;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view work = argc == 3 ? argv[1] : "";
+  const std::string_view who = argc == 3 ? argv[2] : "";
+  if (work != "set_up" && work != "drain") return 2;
+  std::cout << (who == "AutoWatcher" ? run<inotify::AutoWatcher>(work)
+                : who == "Watcher"   ? run<inotify::Watcher>(work)
+                                     : run<bench::Raw>(work))
+            << '\n';
+}
