@@ -6,7 +6,6 @@
 // of the system calls on a busy tree, and moves the work to a moment when the machine is likely to
 // be idle again. The kernel keeps the events meanwhile: 16,384 of them by default
 // (fs.inotify.max_queued_events), and says so if it had to drop some.
-#include <poll.h>
 #include <sys/inotify.h>
 
 #include <chrono>
@@ -20,14 +19,14 @@
 
 namespace {
 
+using namespace std::chrono_literals;
+
+const inotify::BatchReader* to_stop = nullptr;
 volatile std::sig_atomic_t stop = 0;
 
-void on_signal(int) { stop = 1; }
-
-// poll(2), which SIGINT ends early. `timeout_ms` -1 waits for ever.
-bool wait(int fd, int timeout_ms) {
-  pollfd poll_fd{fd, POLLIN, 0};
-  return ::poll(&poll_fd, fd < 0 ? 0 : 1, timeout_ms) > 0;
+void on_signal(int) {
+  stop = 1;
+  to_stop->interrupt();
 }
 
 }  // namespace
@@ -50,33 +49,22 @@ int main(int argc, char** argv) try {
   if (watcher.empty()) return 1;
   std::cout << "watching " << watcher.size() << " directories\n" << std::flush;
 
-  // No SA_RESTART: the signal shall end poll(2).
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  // Plugged in, it waits for the first event; unplugged, it lets more of them gather for a second,
+  // unless 512 bytes are there at once.
+  inotify::BatchReader reader(watcher, {.enough = 512, .longest_wait = 1s, .look_every = 1s});
+  to_stop = &reader;
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
 
-  const inotify::Threshold threshold(watcher, 512);
-  bool plugged_in = true;
+  std::size_t events = 0;
   while (stop == 0 && !watcher.empty()) {
-    // Plugged in, we wait for the first event; unplugged, we let more of them gather for a second.
-    const bool ready = plugged_in ? wait(watcher.fileno(), -1) : wait(-1, 1000);
-    if (stop != 0) break;
-    std::size_t count = 0;
-    if (threshold() || !ready) {
-      std::cout << "reading, " << threshold.readable() << " bytes available\n";
-      for (const inotify::Event& event : watcher.read(std::chrono::milliseconds(0))) {
-        ++count;
-        std::cout << event << '\n';
-      }
+    for (const inotify::Event& event : reader.read()) {
+      ++events;
+      std::cout << event << '\n';
     }
-    plugged_in = count > 0;
-    if (plugged_in) {
-      std::cout << "plugging back in\n";
-    } else {
-      std::cout << "unplugging, " << threshold.readable() << " bytes available\n";
-    }
-    std::cout.flush();
+    const auto& [waits, looks, reads] = reader.counts();
+    std::cout << events << " events so far, in " << reads << " reads (and " << waits << " waits, "
+              << looks << " looks at how much is queued)" << std::endl;
   }
   std::cout << "done\n";
 } catch (const std::exception& error) {

@@ -1,8 +1,6 @@
 #include <inotify/instance.hpp>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -16,8 +14,6 @@
 #include <fstream>
 #include <string>
 #include <utility>
-
-#include <inotify/detail/deadline.hpp>
 
 namespace inotify::inline v0 {
 namespace {
@@ -33,10 +29,6 @@ Result checked(Result result, std::error_code& ec) noexcept {
 
 void require(const std::error_code& ec, const char* call) {
   if (ec) detail::throw_error(call, ec);
-}
-
-int make_wake_fd(std::error_code& ec) noexcept {
-  return checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ec);
 }
 
 bool is_inotify(int fd) noexcept {
@@ -71,8 +63,8 @@ Instance::Instance() {
 Instance::Instance(std::error_code& ec) noexcept {
   detail::UniqueFd fd(checked(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), ec));
   if (ec) return;
-  detail::UniqueFd wake_fd(make_wake_fd(ec));
-  if (!ec) *this = Instance(std::move(fd), std::move(wake_fd));
+  detail::Waker waker(ec);
+  if (!ec) *this = Instance(std::move(fd), std::move(waker));
 }
 
 Instance Instance::from_fd(int fd) {
@@ -90,10 +82,10 @@ Instance Instance::from_fd(int fd, std::error_code& ec) noexcept {
     ec = make_error(EINVAL);
     return nothing;
   }
-  detail::UniqueFd wake_fd(make_wake_fd(ec));
+  detail::Waker waker(ec);
   if (!ec) checked(::fcntl(fd, F_SETFD, FD_CLOEXEC), ec);
   if (!ec) checked(::fcntl(fd, F_SETFL, flags | O_NONBLOCK), ec);
-  return ec ? std::move(nothing) : Instance(detail::UniqueFd(fd), std::move(wake_fd));
+  return ec ? std::move(nothing) : Instance(detail::UniqueFd(fd), std::move(waker));
 }
 
 int Instance::add_watch(const char* path, Mask mask) {
@@ -171,37 +163,10 @@ Instance::Wake Instance::wait(std::chrono::milliseconds timeout) {
   return wake;
 }
 
-// poll(2) and an eventfd, because close(2) in another thread does not wake a blocked read(2) [16].
 Instance::Wake Instance::wait(std::chrono::milliseconds timeout, std::error_code& ec) noexcept {
-  if (!is_open()) {  // poll(2) would ignore a negative descriptor and wait for ever
-    ec = make_error(EBADF);
-    return Wake::timeout;
-  }
-  const detail::Deadline deadline(timeout);
-  std::array<pollfd, 2> fds{{{fileno(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}}};
-  int ready = 0;
-  do {
-    ready = checked(::poll(fds.data(), fds.size(),
-                           deadline.is_endless() ? -1
-                                                 : static_cast<int>(std::min<std::int64_t>(
-                                                       deadline.left().count(), INT_MAX))),
-                    ec);
-  } while (ready < 0 && errno == EINTR);
-  if (ec || ready == 0) return Wake::timeout;
-  if ((fds[1].revents & POLLIN) != 0) {
-    std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t n = ::read(wake_fd_.get(), &count, sizeof count);
-    return Wake::interrupt;
-  }
-  if ((fds[0].revents & POLLNVAL) != 0) ec = make_error(EBADF);
-  return Wake::events;
-}
-
-void Instance::interrupt() const noexcept {
-  const int saved = errno;  // a signal handler must leave it alone
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t n = ::write(wake_fd_.get(), &one, sizeof one);
-  errno = saved;
+  if (is_open()) return waker_.wait(fileno(), timeout, ec);
+  ec = make_error(EBADF);  // poll(2) would ignore a negative descriptor and wait for ever
+  return Wake::timeout;
 }
 
 }  // namespace inotify::inline v0

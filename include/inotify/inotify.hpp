@@ -8,6 +8,7 @@
 #include <inotify/version.hpp>
 
 #include <inotify/auto_watcher.hpp>
+#include <inotify/batch_reader.hpp>
 #include <inotify/error.hpp>
 #include <inotify/event.hpp>
 #include <inotify/instance.hpp>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <inotify/detail/unique_fd.hpp>
+#include <inotify/detail/waker.hpp>
 #include <inotify/error.hpp>
 #include <inotify/mask.hpp>
 #include <inotify/raw_event.hpp>
@@ -52,7 +53,7 @@ class INOTIFY_API Instance {
   /// Closes it; all its watches go with it. Closing twice is fine.
   void close() noexcept {
     fd_.reset();
-    wake_fd_.reset();
+    waker_.reset();
   }
 
   /// inotify_add_watch(2): watches the inode behind `path`, or changes the mask of its watch;
@@ -83,7 +84,7 @@ class INOTIFY_API Instance {
   std::vector<int> watch_descriptors(std::error_code& ec) const;
 
   /// Why wait() returned.
-  enum class Wake { events, interrupt, timeout };
+  using Wake = detail::Wake;  // events, interrupt, timeout
 
   /// A timeout that never ends.
   static constexpr std::chrono::milliseconds forever = std::chrono::milliseconds::max();
@@ -95,17 +96,17 @@ class INOTIFY_API Instance {
   Wake wait(std::chrono::milliseconds timeout, std::error_code& ec) noexcept;
 
   /// Ends a wait() of another thread, or the next one. Async-signal-safe; does nothing when closed.
-  void interrupt() const noexcept;
+  void interrupt() const noexcept { waker_.interrupt(); }
 
   /// The bytes of the largest event: a buffer of this size always takes at least one.
   static constexpr std::size_t max_event_size = sizeof(inotify_event) + 255 + 1;  // NAME_MAX is 255
 
  private:
-  Instance(detail::UniqueFd fd, detail::UniqueFd wake_fd) noexcept
-      : fd_(std::move(fd)), wake_fd_(std::move(wake_fd)) {}
+  Instance(detail::UniqueFd fd, detail::Waker waker) noexcept
+      : fd_(std::move(fd)), waker_(std::move(waker)) {}
 
   detail::UniqueFd fd_;
-  detail::UniqueFd wake_fd_;
+  detail::Waker waker_;
 };
 
 }  // namespace inotify::inline v0

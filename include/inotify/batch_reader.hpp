@@ -1,0 +1,89 @@
+// Let events gather, and read them together.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+
+#include <inotify/detail/waker.hpp>
+#include <inotify/error.hpp>
+#include <inotify/event.hpp>
+#include <inotify/watcher.hpp>
+
+namespace inotify::inline v0 {
+
+/// Reads a Watcher or an AutoWatcher late, so that a busy tree costs few system calls and few
+/// wake-ups: "plugged in" it waits for the first event; then it is "unplugged" and lets more of them
+/// gather, until enough are queued or the longest wait is over.
+///
+///     inotify::BatchReader reader(watcher, {.longest_wait = 20ms});
+///     while (!watcher.empty())
+///       for (const inotify::Event& e : reader.read()) std::cout << e << '\n';
+///
+/// The kernel keeps the events meanwhile: 16,384 of them by default (fs.inotify.max_queued_events),
+/// and says so if it had to drop some. So the longest wait must fit the rate: 16,384 events are 65 ms
+/// of a busy tmpfs [34].
+///
+/// It refers to the watcher, which must outlive it and stay where it is; a read() of the watcher
+/// itself takes events away from it and does no other harm. Thread safety: interrupt() from any
+/// thread and from a signal handler; everything else from the thread that uses the watcher.
+/// Move-only. Source: python-inotify, examples/performant.py.
+class INOTIFY_API BatchReader {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+
+  /// No number of bytes is enough: what is read is what came in `longest_wait`.
+  static constexpr std::size_t never = SIZE_MAX;
+
+  struct Options {
+    /// Reads as soon as so many bytes are queued; see Threshold for what an event takes. To know it
+    /// the kernel walks the queue each time it is asked, so a large number costs more than it saves.
+    std::size_t enough = never;
+    /// Reads so long after the first event at the latest.
+    milliseconds longest_wait{20};
+    /// How often it looks whether enough are queued.
+    milliseconds look_every{5};
+  };
+
+  /// What it has asked of the kernel. Where each event is read as it comes there is a wait and a
+  /// read for each.
+  struct Counts {
+    std::size_t waits = 0;  ///< poll(2)
+    std::size_t looks = 0;  ///< FIONREAD
+    std::size_t reads = 0;  ///< reads of the watcher
+  };
+
+  /// Errors: EMFILE, ENOMEM.
+  explicit BatchReader(Watcher& watcher) : BatchReader(watcher, Options{}) {}
+  BatchReader(Watcher& watcher, Options options);
+  BatchReader(Watcher& watcher, Options options, std::error_code& ec) noexcept;
+
+  /// Waits for the first event, lets more gather, and returns them as Watcher::read() does. Empty
+  /// only if interrupt() was called. Errors: as of Watcher::read().
+  std::span<const Event> read() { return read(Instance::forever); }
+  std::span<const Event> read(std::error_code& ec) { return read(Instance::forever, ec); }
+
+  /// The same, but waits for the first event at most `timeout`, and may return an empty span.
+  std::span<const Event> read(milliseconds timeout);
+  std::span<const Event> read(milliseconds timeout, std::error_code& ec);
+
+  /// Ends a read() in another thread, or the next one, which returns what is queued. The watcher's
+  /// own interrupt() does not. Async-signal-safe.
+  void interrupt() const noexcept { waker_.interrupt(); }
+
+  [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
+
+ private:
+  detail::Wake gather(std::error_code& ec);
+  bool has_enough();
+  detail::Wake wait(int fd, milliseconds timeout, std::error_code& ec) noexcept;
+
+  Watcher* watcher_;
+  Options options_;
+  detail::Waker waker_;
+  Counts counts_;
+};
+
+}  // namespace inotify::inline v0

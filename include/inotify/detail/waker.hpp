@@ -1,0 +1,36 @@
+// Waking a thread that waits.
+#pragma once
+
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include <inotify/detail/unique_fd.hpp>
+
+namespace inotify::inline v0::detail {
+
+/// Why a wait ended.
+enum class Wake { events, interrupt, timeout };
+
+/// An eventfd to wait for beside another descriptor, because close(2) in another thread does not
+/// wake a blocked read(2) [16].
+class Waker {
+ public:
+  Waker() = default;
+  explicit Waker(std::error_code& ec) noexcept;
+
+  /// Waits until `fd` is readable, interrupt() is called or `timeout` has passed; with a negative
+  /// `fd`, for the latter two alone. An interrupt is consumed by the wait that it ends. Signals do
+  /// not end it. Errors: EBADF.
+  Wake wait(int fd, std::chrono::milliseconds timeout, std::error_code& ec) const noexcept;
+
+  /// Ends a wait() of another thread, or the next one. Async-signal-safe.
+  void interrupt() const noexcept;
+
+  void reset() noexcept { fd_.reset(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace inotify::inline v0::detail

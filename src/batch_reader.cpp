@@ -1,0 +1,69 @@
+#include <inotify/batch_reader.hpp>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <inotify/detail/deadline.hpp>
+
+namespace inotify::inline v0 {
+
+using detail::Deadline;
+using detail::Wake;
+
+BatchReader::BatchReader(Watcher& watcher, Options options)
+    : watcher_(&watcher), options_(options) {
+  std::error_code ec;
+  waker_ = detail::Waker(ec);
+  if (ec) detail::throw_error("BatchReader", ec);
+}
+
+BatchReader::BatchReader(Watcher& watcher, Options options, std::error_code& ec) noexcept
+    : watcher_(&watcher), options_(options), waker_(ec) {}
+
+std::span<const Event> BatchReader::read(milliseconds timeout) {
+  std::error_code ec;
+  const auto events = read(timeout, ec);
+  if (ec) detail::throw_error("read", ec);
+  return events;
+}
+
+std::span<const Event> BatchReader::read(milliseconds timeout, std::error_code& ec) {
+  const Deadline deadline(timeout);
+  for (;;) {
+    ++counts_.reads;
+    // Nothing more can come: the watcher returns what is queued, or says so.
+    if (!watcher_->is_open() || (deadline.is_endless() && watcher_->empty()))
+      return watcher_->read(ec);
+    Wake wake = wait(watcher_->fileno(), deadline.left(), ec);
+    if (wake == Wake::events) wake = gather(ec);
+    if (ec) return {};
+    const auto events = watcher_->read(milliseconds::zero(), ec);
+    // An AutoWatcher may find that nothing of what it has read is the consumer's business.
+    if (ec || !events.empty() || wake != Wake::events) return events;
+  }
+}
+
+// From the first event on, until it is worth it to read them.
+Wake BatchReader::gather(std::error_code& ec) {
+  const Deadline deadline(options_.longest_wait);
+  const milliseconds most =
+      options_.enough == never ? Instance::forever : std::max(options_.look_every, milliseconds(1));
+  while (!ec && !has_enough() && deadline.left() > milliseconds::zero()) {
+    if (wait(-1, std::min(most, deadline.left()), ec) == Wake::interrupt) return Wake::interrupt;
+  }
+  return Wake::events;
+}
+
+bool BatchReader::has_enough() {
+  if (options_.enough == never) return false;
+  ++counts_.looks;
+  return watcher_->readable() >= options_.enough;
+}
+
+// For the first event, or with a negative `fd` for time to pass.
+Wake BatchReader::wait(int fd, milliseconds timeout, std::error_code& ec) noexcept {
+  ++counts_.waits;
+  return waker_.wait(fd, timeout, ec);
+}
+
+}  // namespace inotify::inline v0

@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <concepts>
+#include <csignal>
+#include <filesystem>
+#include <inotify/auto_watcher.hpp>
+#include <inotify/batch_reader.hpp>
+#include <inotify/watcher.hpp>
+#include <string>
+#include <thread>
+
+#include "support/temp_dir.hpp"
+
+namespace {
+
+using inotify::AutoWatcher;
+using inotify::BatchReader;
+using inotify::Watcher;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+static_assert(std::movable<BatchReader> && !std::copyable<BatchReader>);
+
+constexpr inotify::Mask mask = IN_CREATE | IN_DELETE;
+
+void make_files(const test::TempDir& dir, int count, const std::string& prefix = "f") {
+  for (int i = 0; i < count; ++i) test::write_file(dir / (prefix + std::to_string(i)));
+}
+
+template <class Any>
+class BatchReaderOf : public testing::Test {
+ protected:
+  BatchReaderOf() { watcher.add_all(dir.path(), mask); }
+  test::TempDir dir;
+  Any watcher;
+};
+using Watchers = testing::Types<Watcher, AutoWatcher>;
+TYPED_TEST_SUITE(BatchReaderOf, Watchers);
+
+TYPED_TEST(BatchReaderOf, ReadsAtOnceIfEnoughIsQueued) {
+  BatchReader reader(this->watcher, {.enough = 512, .longest_wait = 1h, .look_every = 1h});
+  make_files(this->dir, 16);  // 32 bytes each
+  EXPECT_EQ(reader.read().size(), 16U);
+  EXPECT_EQ(reader.counts().waits, 1U);
+  EXPECT_EQ(reader.counts().looks, 1U);
+  EXPECT_EQ(reader.counts().reads, 1U);
+}
+
+TYPED_TEST(BatchReaderOf, ReadsTooLittleOnceTheLongestWaitIsOver) {
+  BatchReader reader(this->watcher, {.enough = 512, .longest_wait = 30ms, .look_every = 10ms});
+  make_files(this->dir, 15);
+  const auto begin = Clock::now();
+  EXPECT_EQ(reader.read().size(), 15U);
+  EXPECT_GE(Clock::now() - begin, 30ms);
+  EXPECT_GT(reader.counts().looks, 1U);
+}
+
+TYPED_TEST(BatchReaderOf, LooksAgainWhetherEnoughHasCome) {
+  BatchReader reader(this->watcher, {.enough = 512, .longest_wait = 1h, .look_every = 1ms});
+  make_files(this->dir, 1, "first");
+  std::jthread writer([&] { make_files(this->dir, 15); });
+  EXPECT_EQ(reader.read().size(), 16U);
+}
+
+TYPED_TEST(BatchReaderOf, WithoutAThresholdTakesWhatCameInAFixedTime) {
+  BatchReader reader(this->watcher, {.longest_wait = 30ms});
+  make_files(this->dir, 100);
+  const auto begin = Clock::now();
+  EXPECT_EQ(reader.read().size(), 100U);
+  EXPECT_GE(Clock::now() - begin, 30ms);
+  EXPECT_EQ(reader.counts().waits, 2U);
+  EXPECT_EQ(reader.counts().looks, 0U);
+}
+
+TYPED_TEST(BatchReaderOf, WithoutAWaitReadsAsTheWatcherDoes) {
+  BatchReader reader(this->watcher, {.longest_wait = 0ms});
+  make_files(this->dir, 1);
+  EXPECT_EQ(reader.read().size(), 1U);
+  EXPECT_EQ(reader.counts().waits, 1U);
+}
+
+TYPED_TEST(BatchReaderOf, WaitsForTheFirstEventNoLongerThanItIsTold) {
+  BatchReader reader(this->watcher, {.longest_wait = 1h});
+  EXPECT_TRUE(reader.read(0ms).empty());
+  const auto begin = Clock::now();
+  EXPECT_TRUE(reader.read(20ms).empty());
+  EXPECT_GE(Clock::now() - begin, 20ms);
+}
+
+TYPED_TEST(BatchReaderOf, InterruptEndsTheNextRead) {
+  BatchReader reader(this->watcher);
+  reader.interrupt();
+  EXPECT_TRUE(reader.read().empty());
+}
+
+TYPED_TEST(BatchReaderOf, InterruptEndsAReadThatWaitsForTheFirstEvent) {
+  BatchReader reader(this->watcher);
+  std::jthread other([&] { reader.interrupt(); });
+  EXPECT_TRUE(reader.read().empty());
+}
+
+TYPED_TEST(BatchReaderOf, InterruptedWhileItGathersReturnsWhatThereIs) {
+  BatchReader reader(this->watcher, {.enough = 1'000'000, .longest_wait = 1h, .look_every = 1h});
+  make_files(this->dir, 3);
+  std::jthread other([&] { reader.interrupt(); });
+  EXPECT_EQ(reader.read().size(), 3U);
+}
+
+TYPED_TEST(BatchReaderOf, ASignalHandlerMayInterrupt) {
+  BatchReader reader(this->watcher, {.longest_wait = 1h});
+  static const BatchReader* to_stop = nullptr;
+  to_stop = &reader;
+  const auto before = std::signal(SIGUSR1, [](int) { to_stop->interrupt(); });
+  ::raise(SIGUSR1);
+  EXPECT_TRUE(reader.read().empty());
+  std::signal(SIGUSR1, before);
+}
+
+TYPED_TEST(BatchReaderOf, TellsThatNothingIsWatchedAnyMore) {
+  BatchReader reader(this->watcher, {.longest_wait = 0ms});
+  this->watcher.remove_path(this->dir.path());
+  EXPECT_EQ(reader.read().size(), 1U) << "IN_IGNORED";
+  std::error_code ec;
+  EXPECT_TRUE(reader.read(ec).empty());
+  EXPECT_EQ(ec, std::errc::no_message_available);
+  EXPECT_THROW(reader.read(), std::system_error);
+}
+
+TYPED_TEST(BatchReaderOf, OfAClosedWatcherFailsWithEbadf) {
+  BatchReader reader(this->watcher);
+  this->watcher.close();
+  std::error_code ec;
+  EXPECT_TRUE(reader.read(10ms, ec).empty());
+  EXPECT_EQ(ec, std::errc::bad_file_descriptor);
+}
+
+TYPED_TEST(BatchReaderOf, CanBeMoved) {
+  BatchReader first(this->watcher, {.longest_wait = 0ms});
+  BatchReader reader(std::move(first));
+  make_files(this->dir, 1);
+  EXPECT_EQ(reader.read().size(), 1U);
+  reader.interrupt();
+  EXPECT_TRUE(reader.read().empty());
+}
+
+TEST(BatchReader, OfAnAutoWatcherFollowsNewDirectories) {
+  const test::TempDir dir;
+  AutoWatcher watcher;
+  watcher.add_all(dir.path(), mask);
+  BatchReader reader(watcher, {.longest_wait = 5ms});
+  std::filesystem::create_directories(dir / "a/b/c");
+  EXPECT_EQ(reader.read().size(), 3U);
+  test::write_file(dir / "a/b/c/f");
+  EXPECT_EQ(reader.read().size(), 1U);
+}
+
+}  // namespace
