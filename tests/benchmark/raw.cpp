@@ -30,9 +30,8 @@ bool is_end(std::int64_t offset) { return offset == INT64_MAX || offset == INT32
 
 }  // namespace
 
-Raw::Raw()
-    : fd_(checked(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "inotify_init1")),
-      buffer_(buffer_size) {}
+Raw::Raw(int flags)
+    : fd_(checked(::inotify_init1(IN_CLOEXEC | flags), "inotify_init1")), buffer_(buffer_size) {}
 
 void Raw::add_all(const std::string& root, inotify::Mask mask, Names names, Keep keep) {
   struct statfs system {};

@@ -28,7 +28,8 @@ class Raw {
   /// Whether the path of each watch is kept, as a reader needs it.
   enum class Keep { nothing, paths };
 
-  Raw();
+  /// `flags` of inotify_init1(2): IN_NONBLOCK, or 0 for a read() that waits.
+  explicit Raw(int flags = IN_NONBLOCK);
 
   /// Watches `root` and every directory below it: depth first, the watch before the listing.
   void add_all(const std::string& root, inotify::Mask mask, Names names, Keep keep);
@@ -36,7 +37,7 @@ class Raw {
   [[nodiscard]] const std::vector<std::string>& paths() const { return paths_; }
   [[nodiscard]] int fileno() const { return fd_.get(); }
 
-  /// One read(2), which waits if `is_blocking` was asked for; calls `consume(mask, fullpath)` for
+  /// One read(2); calls `consume(mask, fullpath)` for
   /// each event. Returns the number of events.
   template <class Consume>
   std::size_t read(Consume consume);

@@ -1,6 +1,5 @@
 // A stream of events as they happen: how soon one is read, and what 20,000 a second cost.
 #include <benchmark/benchmark.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -9,13 +8,14 @@
 #include <chrono>
 #include <ctime>
 #include <inotify/inotify.hpp>
-#include <memory>
 #include <semaphore>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "benchmark/meter.hpp"
 #include "benchmark/raw.hpp"
+#include "benchmark/sysctl.hpp"
 #include "benchmark/twins.hpp"
 #include "support/temp_dir.hpp"
 
@@ -41,20 +41,15 @@ class Files {
   std::size_t count_ = 0;
 };
 
-// A blocking read of the kernel's events, with their paths.
+// A blocking read(2), and the paths.
 struct Blocking {
   explicit Blocking(const std::string& directory) {
     raw.add_all(directory, mask, bench::Raw::Names::full, bench::Raw::Keep::paths);
   }
   std::size_t read() {
-    for (;;) {
-      const std::size_t count = raw.read([](inotify::Mask, std::string_view) {});
-      if (count != 0) return count;
-      pollfd ready{raw.fileno(), POLLIN, 0};
-      ::poll(&ready, 1, -1);
-    }
+    return raw.read([](inotify::Mask, std::string_view) {});
   }
-  bench::Raw raw;
+  bench::Raw raw{0};
 };
 
 template <class Any>
@@ -133,7 +128,10 @@ double follow(Files& files, bench::Meter::What what, Read read) {
   std::jthread writer([&] { write_stream(files, go); });
   const auto all = [&] {
     go = true;
-    for (std::size_t count = 0; count < stream_events;) count += read();
+    for (std::size_t count = 0, last = 1; count < stream_events; count += last) {
+      last = read();
+      if (last == 0) throw std::runtime_error("not all events were read");
+    }
   };
   if (what == bench::Meter::What::syscalls) {
     const bench::Syscalls syscalls;
@@ -168,6 +166,7 @@ void stream(benchmark::State& state, Make make) {
 
 template <class Any>
 void batched(benchmark::State& state) {
+  const bench::Sysctl queue("max_queued_events", stream_events);  // a second holds 20,000
   stream(state, [&](bench::Meter::What what) {
     Files files;
     Any watcher;
@@ -179,7 +178,7 @@ void batched(benchmark::State& state) {
                                 {.enough = enough == 0 ? inotify::BatchReader::never : enough,
                                  .longest_wait = wait,
                                  .look_every = look});
-    return follow(files, what, [&] { return reader.read().size(); });
+    return follow(files, what, [&] { return reader.read(5s).size(); });
   });
 }
 
