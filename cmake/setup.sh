@@ -4,6 +4,7 @@
 # Is TOOL here?
 have() {
   case $1 in
+    benchmark) c++ -E -include benchmark/benchmark.h -x c++ /dev/null ;;
     gtest) c++ -E -include gmock/gmock.h -x c++ /dev/null ;;
     # Some distributions package the sanitizers' run-time apart from the compiler.
     clang++) echo 'int main() {}' | clang++ -fsanitize=address -x c++ - -o /dev/null ;;
@@ -20,6 +21,8 @@ packages() {
     apt-get:ninja | dnf:ninja) echo ninja-build ;;
     apt-get:gtest) echo libgmock-dev ;;
     dnf:gtest) echo gmock-devel ;;
+    apt-get:benchmark) echo libbenchmark-dev ;;
+    dnf:benchmark | zypper:benchmark) echo google-benchmark-devel ;;
     dnf:pkg-config) echo pkgconf-pkg-config ;;
     pacman:pkg-config | zypper:pkg-config) echo pkgconf ;;
     apt-get:clang++) echo clang libclang-rt-dev ;;
