@@ -22,6 +22,22 @@ namespace inotify::inline v0 {
 ///     while (!watcher.empty())
 ///       for (const inotify::Event& e : reader.read()) std::cout << e << '\n';
 ///
+/// What it saves, per 100k events at 20,000 a second (tests/benchmark, 2 cores, Linux 6.18):
+///
+///     raw blocking read(2)                    93,700 system calls   139 ms of CPU
+///     AutoWatcher::read()                    240,200                283
+///     5 ms after the first event               2,880                 37
+///     20 ms after the first event                740                 23
+///     100 ms after the first event               150                 20
+///     512 bytes at once, or after a second       170                 30
+///     4 KiB, looked for every ms              11,800                 80
+///     16 KiB, looked for every 5 ms            2,500                 34
+///     64 KiB, looked for every 5 ms            3,000                 72
+///     256 KiB, looked for every 5 ms           5,700                344
+///
+/// So the fixed delay is the default, and a threshold is for those who want a little at once and the
+/// rest late: each look makes the kernel walk the queue, under the lock that writers need.
+///
 /// The kernel keeps the events meanwhile: 16,384 of them by default (fs.inotify.max_queued_events),
 /// and says so if it had to drop some. So the longest wait must fit the rate: 16,384 events are 65 ms
 /// of a busy tmpfs [34].
@@ -38,8 +54,8 @@ class INOTIFY_API BatchReader {
   static constexpr std::size_t never = SIZE_MAX;
 
   struct Options {
-    /// Reads as soon as so many bytes are queued; see Threshold for what an event takes. To know it
-    /// the kernel walks the queue each time it is asked, so a large number costs more than it saves.
+    /// Reads as soon as so many bytes are queued; see Threshold for what an event takes. More than 64
+    /// KiB cost more than they save.
     std::size_t enough = never;
     /// Reads so long after the first event at the latest.
     milliseconds longest_wait{20};

@@ -67,7 +67,7 @@ class Process:
             command = [root if word == "{}" else word for word in command]
         else:
             command = command + [root]
-        self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stdout=output)
 
     def cpu(self):
         """Seconds, of all threads."""
