@@ -50,7 +50,7 @@ def contenders(build):
         built("inotify++ AutoWatcher", "compare_inotifypp"),
         built("inotify++ AutoWatcher, BatchReader 20 ms", "compare_inotifypp", "batched"),
         program("inotifywait -m -r (inotify-tools)", "inotifywait", "-q", "-m", "-r", "-e", EVENTS),
-        program("fswatch -r -l 0.1", "fswatch", "-r", "-l", "0.1"),
+        program("fswatch -r", "fswatch", "-r"),
         script("pyinotify, rec and auto_add", "pyinotify"),
         script("watchdog, recursive", "watchdog"),
         built("GLib GFileMonitor, one per directory", "compare_glib"),
@@ -87,7 +87,7 @@ class Process:
         """Waits until it does nothing any more; returns its CPU time then."""
         idle = 0
         before = -1.0
-        while idle < 5:
+        while idle < 15:  # fswatch looks once a second
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.process.args[0]} ended with {self.process.returncode}")
             time.sleep(0.1)
@@ -143,20 +143,28 @@ def main(build, directories="10000", files="50000"):
                             stdout=subprocess.PIPE, text=True)
     paths = [line.rstrip("\n") for line in iter(tree.stdout.readline, "\n")]
     runs = {}
+    failures = {}
     here = [(name, command) for name, command, found in contenders(build) if found]
     try:
         start_ups = {name: start_up_of(command) for name, command in here}
         for turn in range(ROUNDS):
             for name, command in here:
-                runs.setdefault(name, []).append(measure(command, paths, start_ups[name], turn))
+                try:
+                    runs.setdefault(name, []).append(measure(command, paths, start_ups[name], turn))
+                except RuntimeError as error:
+                    failures[name] = str(error)
     finally:
         tree.communicate()
     print(f"| the same {len(paths):,} directories and {int(files):,} files; CPU time | set-up, per directory "
           "| per file created, written, closed | watches | files told |")
     print("|---|---|---|---|---|")
     for name, rounds in runs.items():
+        if name in failures:
+            continue
         set_up, per_file, watches, told = (statistics.median(column) for column in zip(*rounds))
         print(f"| {name} | {set_up:.1f} µs | {per_file:.1f} µs | {watches:,.0f} | {told:.1%} |")
+    for name, error in failures.items():
+        print(f"\nFailed: {name}: {error}.")
     missing = [name for name, _, found in contenders(build) if not found]
     if missing:
         print(f"\nSkipped, as not installed: {'; '.join(missing)}.")
