@@ -114,7 +114,9 @@ def stream_name(name):
     wait = f"{options['wait_ms']} ms after the first"
     if options["enough"] == "0":
         return f"BatchReader: {wait}"
-    return f"BatchReader: {int(options['enough']):,} bytes, looked for every {options['look_ms']} ms"
+    if options["wait_ms"] == options["look_ms"]:
+        return f"BatchReader: {options['enough']} bytes at once, or {wait}"
+    return f"BatchReader: {int(options['enough']) / 1024:.0f} KiB, looked for every {options['look_ms']} ms"
 
 
 def stream_rows(runs):

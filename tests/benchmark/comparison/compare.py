@@ -50,7 +50,8 @@ def contenders(build):
         built("inotify++ AutoWatcher", "compare_inotifypp"),
         built("inotify++ AutoWatcher, BatchReader 20 ms", "compare_inotifypp", "batched"),
         program("inotifywait -m -r (inotify-tools)", "inotifywait", "-q", "-m", "-r", "-e", EVENTS),
-        program("fswatch -r", "fswatch", "-r"),
+        # It reads once per latency period, and its own listing fills the queue.
+        program("fswatch -r -l 0.1 --allow-overflow", "fswatch", "-r", "-l", "0.1", "--allow-overflow"),
         script("pyinotify, rec and auto_add", "pyinotify"),
         script("watchdog, recursive", "watchdog"),
         built("GLib GFileMonitor, one per directory", "compare_glib"),
@@ -87,12 +88,12 @@ class Process:
         """Waits until it does nothing any more; returns its CPU time then."""
         idle = 0
         before = -1.0
-        while idle < 15:  # fswatch looks once a second
+        while idle < 8:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.process.args[0]} ended with {self.process.returncode}")
             time.sleep(0.1)
             now = self.cpu()
-            idle = idle + 1 if now - before < 0.001 else 0
+            idle = idle + 1 if now - before < 0.0002 else 0
             before = now
         return before
 
