@@ -1,13 +1,11 @@
 // All benchmarks in one program. What it runs on is written beside the results.
 #include <benchmark/benchmark.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "support/temp_dir.hpp"
 
 namespace {
 
@@ -37,13 +35,6 @@ std::string file_system(const std::string& path) {
   return found;
 }
 
-// Where the trees are made: $INOTIFY_TEST_DIR; else in memory, so that no disk disturbs.
-std::string directory() {
-  if (std::filesystem::is_directory("/dev/shm")) ::setenv("INOTIFY_TEST_DIR", "/dev/shm", 0);
-  const char* set = std::getenv("INOTIFY_TEST_DIR");
-  return std::filesystem::canonical(set != nullptr ? set : std::filesystem::temp_directory_path());
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -53,7 +44,7 @@ int main(int argc, char** argv) {
   ::uname(&system);
   benchmark::AddCustomContext("cpu", cpu_info("model name"));
   benchmark::AddCustomContext("kernel", std::string(system.sysname) + ' ' + system.release);
-  benchmark::AddCustomContext("file_system", file_system(directory()));
+  benchmark::AddCustomContext("file_system", file_system(test::TempDir().str()));
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
 }
