@@ -24,16 +24,16 @@ namespace inotify::inline v0 {
 ///
 /// What it saves, per 100k events at 20,000 a second (tests/benchmark, 2 cores, Linux 6.18):
 ///
-///     raw blocking read(2)                    93,700 system calls   139 ms of CPU
-///     AutoWatcher::read()                    240,200                283
-///     5 ms after the first event               2,880                 37
-///     20 ms after the first event                740                 23
-///     100 ms after the first event               150                 20
+///     raw blocking read(2)                    99,700 system calls   125 ms of CPU
+///     AutoWatcher::read()                    298,100                213
+///     5 ms after the first event               2,950                 21
+///     20 ms after the first event                750                 18
+///     100 ms after the first event               150                 15
 ///     512 bytes at once, or after a second       170                 30
-///     4 KiB, looked for every ms              11,800                 80
-///     16 KiB, looked for every 5 ms            2,500                 34
-///     64 KiB, looked for every 5 ms            3,000                 72
-///     256 KiB, looked for every 5 ms           5,700                344
+///     4 KiB, looked for every ms              12,000                 36
+///     16 KiB, looked for every 5 ms            2,500                 22
+///     64 KiB, looked for every 5 ms            3,000                 30
+///     256 KiB, looked for every 5 ms           6,000                147
 ///
 /// So the fixed delay is the default, and a threshold is for those who want a little at once and the
 /// rest late: each look makes the kernel walk the queue, under the lock that writers need.

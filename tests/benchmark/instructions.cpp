@@ -5,6 +5,7 @@
 //
 // prints how many directories or events that were; the tool, how many instructions in measured().
 #include <iostream>
+#include <stdexcept>
 #include <string_view>
 
 #include <inotify/inotify.hpp>
@@ -71,7 +72,7 @@ std::size_t run(std::string_view work) {
   std::size_t bytes = 0;
   const auto drain = [&] {
     const auto consume = [&](inotify::Mask, std::string_view fullpath) {
-      bytes += fullpath.size();
+      bytes += fullpath.size() + static_cast<unsigned char>(fullpath.back());
     };
     for (std::size_t n = 1; n != 0; count += n) n = read(any, consume);
   };
@@ -80,6 +81,7 @@ std::size_t run(std::string_view work) {
   count = 0;
   for (const std::string& directory : tree.directories()) bench::touch(directory + "/again");
   measure(drain);
+  if (bytes == 0) throw std::runtime_error("no paths");
   return count;
 }
 
