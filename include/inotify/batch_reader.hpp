@@ -22,7 +22,8 @@ namespace inotify::inline v0 {
 ///     while (!watcher.empty())
 ///       for (const inotify::Event& e : reader.read()) std::cout << e << '\n';
 ///
-/// What it saves, per 100k events at 20,000 a second (tests/benchmark, 2 cores, Linux 6.18):
+/// What it saves, per 100k events at 20,000 a second (tests/benchmark, 2 cores, Linux 6.18; one run
+/// of several, in which the system calls agreed and the CPU time differed by up to 2.4 times):
 ///
 ///     raw blocking read(2)                    99,700 system calls   125 ms of CPU
 ///     AutoWatcher::read()                    298,100                213
@@ -36,11 +37,12 @@ namespace inotify::inline v0 {
 ///     256 KiB, looked for every 5 ms           6,000                147
 ///
 /// So the fixed delay is the default, and a threshold is for those who want a little at once and the
-/// rest late: each look makes the kernel walk the queue, under the lock that writers need.
+/// rest late: each look makes the kernel walk the queue.
 ///
 /// The kernel keeps the events meanwhile: 16,384 of them by default (fs.inotify.max_queued_events),
 /// and says so if it had to drop some. So the longest wait must fit the rate: 16,384 events are 65 ms
-/// of a busy tmpfs [34].
+/// of a busy tmpfs [34], and the second of the table above was measured with a queue of 40,000; the
+/// default one overflowed.
 ///
 /// It refers to the watcher, which must outlive it and stay where it is; a read() of the watcher
 /// itself takes events away from it and does no other harm. Thread safety: interrupt() from any
@@ -54,8 +56,8 @@ class INOTIFY_API BatchReader {
   static constexpr std::size_t never = SIZE_MAX;
 
   struct Options {
-    /// Reads as soon as so many bytes are queued; see Threshold for what an event takes. More than 64
-    /// KiB cost more than they save.
+    /// Reads as soon as so many bytes are queued; see Threshold for what an event takes. Beyond
+    /// some 16 KiB it gets dearer again.
     std::size_t enough = never;
     /// Reads so long after the first event at the latest.
     milliseconds longest_wait{20};
