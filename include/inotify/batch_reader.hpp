@@ -22,8 +22,9 @@ namespace inotify::inline v0 {
 ///     while (!watcher.empty())
 ///       for (const inotify::Event& e : reader.read()) std::cout << e << '\n';
 ///
-/// What it saves, per 100k events at 20,000 a second (tests/benchmark, 2 cores, Linux 6.18; one run
-/// of several, in which the system calls agreed and the CPU time differed by up to 2.4 times):
+/// What it saves, per 100k events at 20,000 a second (tests/benchmark, 2 cores, Linux 6.18; the
+/// second of two full runs, between which the system calls of plain reads differed by a fifth and the
+/// CPU time by up to 2.4 times):
 ///
 ///     raw blocking read(2)                    99,700 system calls   125 ms of CPU
 ///     AutoWatcher::read()                    298,100                213
