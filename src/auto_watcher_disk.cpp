@@ -89,8 +89,9 @@ const Directory* AutoWatcher::open(NodeId node, std::error_code& ec) {
 }
 
 bool AutoWatcher::open_as(NodeId node, const std::string& path, std::error_code& ec) {
-  opened_ = Directory(AT_FDCWD, path.c_str(), Directory::Use::name_only,
-                      table_.bits(node).is_root != 0, ec);
+  const auto& bits = table_.bits(node);
+  const bool follow = bits.is_root != 0 || bits.is_hand != 0;  // the user's names may be symlinks
+  opened_ = Directory(AT_FDCWD, path.c_str(), Directory::Use::name_only, follow, ec);
   if (!ec) verify(node, opened_, ec);
   if (ec) opened_ = {};
   opened_wd_ = table_.wd(node);

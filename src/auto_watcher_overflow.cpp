@@ -48,7 +48,10 @@ void AutoWatcher::forget_below(NodeId root) {
     table_.erase(child, [&](NodeId one) {
       if (!is_watched(one)) return;
       Old& old = old_[table_.wd(one)];
-      if (old.paths.empty()) old.bits = table_.bits(one);
+      const auto& bits = table_.bits(one);
+      if (old.paths.empty()) old.bits = bits;
+      old.bits.is_root |= bits.is_root;
+      old.bits.is_hand |= bits.is_hand;
       old.paths.push_back(table_.path(one));
     });
   }
