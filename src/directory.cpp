@@ -6,15 +6,21 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string>
 
 #include <inotify/error.hpp>
 
 namespace inotify::inline v0::detail {
 
-static constexpr std::size_t list_buffer_size = 32 * 1024;
+namespace {
+
+// Where getdents64(2) stands at the end of a directory of ext4, and of tmpfs. Seen in the last entry,
+// it saves the call that would return nothing.
+bool is_end(std::int64_t offset) { return offset == INT64_MAX || offset == INT32_MAX; }
+
+}  // namespace
 
 Directory::Directory(int at, const char* path, Use use, bool follow, std::error_code& ec) {
   const int flags = O_DIRECTORY | O_CLOEXEC | (use == Use::list ? O_RDONLY | O_NONBLOCK : O_PATH) |
@@ -47,16 +53,17 @@ unsigned char Directory::type_of(const char* name) const noexcept {
 
 void Directory::list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
                           std::error_code& ec) const {
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(list_buffer_size);
+  alignas(dirent64) std::array<std::byte, 32 * 1024> buffer;
   ec.clear();
-  for (;;) {
-    const ssize_t size = ::getdents64(fd(), buffer.get(), list_buffer_size);
+  for (bool is_over = false; !is_over;) {
+    const ssize_t size = ::getdents64(fd(), buffer.data(), buffer.size());
     // ENOENT: removed while we held it open, so there is nothing in it.
     if (size < 0 && errno != ENOENT) ec = make_error(errno);
     if (size <= 0) return;
     for (ssize_t at = 0; at < size;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(buffer.get() + at);
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
       at += entry->d_reclen;
+      is_over = is_end(entry->d_off);
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
       // Some file systems leave the type out of their entries.

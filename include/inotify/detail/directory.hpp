@@ -5,8 +5,8 @@
 #include <sys/types.h>
 
 #include <array>
+#include <charconv>
 #include <cstddef>
-#include <cstdio>
 #include <string_view>
 #include <system_error>
 
@@ -19,12 +19,13 @@ namespace inotify::inline v0::detail {
 class DescriptorPath {
  public:
   explicit DescriptorPath(int fd) noexcept {
-    std::snprintf(text_.data(), text_.size(), "/proc/self/fd/%d", fd);
+    *std::to_chars(text_.data() + prefix.size(), text_.data() + text_.size() - 1, fd).ptr = '\0';
   }
   [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
 
  private:
-  std::array<char, 32> text_;
+  static constexpr std::string_view prefix = "/proc/self/fd/";
+  std::array<char, 32> text_{"/proc/self/fd/"};
 };
 
 /// Owns a directory descriptor. Keep none: an open descriptor delays the DELETE_SELF of its
