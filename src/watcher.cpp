@@ -36,6 +36,7 @@ void Watcher::close() noexcept {
   begin_of_.clear();
   batch_.clear();
   delivered_.clear();
+  kept_ = 0;
 }
 
 // ---- what is watched
@@ -221,6 +222,15 @@ std::span<const Event> Watcher::read(milliseconds timeout) {
 
 std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) {
   ec.clear();
+  interrupted_ = false;
+  // Of a watcher that was moved away nothing is left to return, whatever it had kept.
+  if (const std::size_t kept = std::min(std::exchange(kept_, 0), delivered_.size()); kept > 0)
+    return delivered_.events().last(kept);
+  const auto wait = [&](milliseconds limit) {
+    const Instance::Wake wake = instance_.wait(limit, ec);
+    interrupted_ = wake == Instance::Wake::interrupt;
+    return wake;
+  };
   const detail::Deadline deadline(timeout);
   for (bool is_first = true;; is_first = false) {
     const Left left = collect(is_first, ec);
@@ -229,18 +239,36 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
     if (left == Left::older) continue;
     if (deadline.left() == milliseconds::zero()) return {};
     if (left == Left::newer) {
-      if (instance_.wait(milliseconds::zero(), ec) == Instance::Wake::interrupt) return {};
+      if (wait(milliseconds::zero()) == Instance::Wake::interrupt) return {};
       continue;
     }
     if (deadline.is_endless() && empty()) {
       ec = make_error(ENODATA);
       return {};
     }
-    if (instance_.wait(deadline.left(), ec) != Instance::Wake::events) return {};
+    if (wait(deadline.left()) != Instance::Wake::events) return {};
   }
   std::swap(batch_, delivered_);
   batch_.clear();
   return delivered_.events();
+}
+
+const Event* Watcher::next(milliseconds timeout) {
+  std::error_code ec;
+  const Event* event = next(timeout, ec);
+  require(ec, "next");
+  return event;
+}
+
+const Event* Watcher::next(milliseconds timeout, std::error_code& ec) {
+  if (kept_ == 0) {
+    interrupted_ = instance_.wait(milliseconds::zero(), ec) == Instance::Wake::interrupt;
+    if (ec || interrupted_) return nullptr;
+  }
+  const auto events = read(timeout, ec);
+  if (events.empty()) return nullptr;
+  kept_ = events.size() - 1;
+  return events.data();
 }
 
 Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {

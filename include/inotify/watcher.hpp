@@ -164,6 +164,19 @@ class INOTIFY_API Watcher {
   std::span<const Event> read(milliseconds timeout);
   std::span<const Event> read(milliseconds timeout, std::error_code& ec);
 
+  /// One event at a time, valid until the next next() or read(). When all that was read has been
+  /// returned it reads on, and waits at most `timeout` for that; nullptr if nothing came, or if
+  /// interrupted(). What it has not returned yet is kept: the next read() begins with that.
+  ///
+  /// interrupt() is noticed before it reads, even if it would not block, so it ends a loop over
+  /// next() on the busiest tree. fileno() and readable() do not tell of what is kept: before you
+  /// poll, take it with next(0ms) or read(0ms). Errors: as for read().
+  const Event* next(milliseconds timeout);
+  const Event* next(milliseconds timeout, std::error_code& ec);
+
+  /// Whether it was interrupt() that ended the last read() or next() without an event.
+  [[nodiscard]] bool interrupted() const noexcept { return interrupted_; }
+
   /// Bytes that a read would take now: a measure for Threshold. Errors: EBADF.
   [[nodiscard]] virtual std::size_t readable() const { return instance_.readable(); }
 
@@ -221,6 +234,8 @@ class INOTIFY_API Watcher {
 
   std::unique_ptr<std::byte[]> buffer_;
   detail::EventBatch delivered_;  // by the last read()
+  std::size_t kept_ = 0;          // the last so many of them have not been returned by next() yet
+  bool interrupted_ = false;
   detail::RenameHalves halves_;
   std::uint64_t batches_ = 0;
   bool overflowed_ = false;     // and the queue has not been empty since
