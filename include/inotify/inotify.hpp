@@ -11,6 +11,7 @@
 #include <inotify/batch_reader.hpp>
 #include <inotify/error.hpp>
 #include <inotify/event.hpp>
+#include <inotify/event_gen.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/limits.hpp>
 #include <inotify/mask.hpp>
