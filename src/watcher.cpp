@@ -253,6 +253,11 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
   return delivered_.events();
 }
 
+bool Watcher::clear_interrupt() noexcept {
+  std::error_code ignored;  // of a closed watcher: there is none
+  return instance_.wait(milliseconds::zero(), ignored) == Instance::Wake::interrupt;
+}
+
 const Event* Watcher::next(milliseconds timeout) {
   std::error_code ec;
   const Event* event = next(timeout, ec);

@@ -82,6 +82,19 @@ TEST_F(WatcherNext, InterruptEndsItThoughSomethingIsQueued) {
   EXPECT_EQ(line(w_.next(1h)), "IN_CREATE b");
 }
 
+TEST_F(WatcherNext, AnInterruptCanBeTakenBack) {
+  EXPECT_FALSE(w_.clear_interrupt());
+  create({"a"});
+  EXPECT_FALSE(w_.clear_interrupt());
+  w_.interrupt();
+  w_.interrupt();
+  EXPECT_TRUE(w_.clear_interrupt());
+  EXPECT_FALSE(w_.clear_interrupt());
+  EXPECT_EQ(line(w_.next(1h)), "IN_CREATE a");
+  w_.close();
+  EXPECT_FALSE(w_.clear_interrupt());
+}
+
 TEST_F(WatcherNext, AnAutoWatcherHasItToo) {
   inotify::AutoWatcher w;
   w.add_all(dir_.path(), IN_CREATE);

@@ -177,6 +177,9 @@ class INOTIFY_API Watcher {
   /// Whether it was interrupt() that ended the last read() or next() without an event.
   [[nodiscard]] bool interrupted() const noexcept { return interrupted_; }
 
+  /// Takes back an interrupt() that has not ended anything yet; whether there was one.
+  bool clear_interrupt() noexcept;
+
   /// Bytes that a read would take now: a measure for Threshold. Errors: EBADF.
   [[nodiscard]] virtual std::size_t readable() const { return instance_.readable(); }
 
