@@ -12,6 +12,7 @@
 #include <inotify/error.hpp>
 #include <inotify/event.hpp>
 #include <inotify/event_gen.hpp>
+#include <inotify/event_queue.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/limits.hpp>
 #include <inotify/mask.hpp>

@@ -1,0 +1,124 @@
+// A bounded queue between who reads events and who handles them.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include <inotify/watcher.hpp>
+
+namespace inotify::inline v0 {
+
+/// A queue of events that own their texts. A reader fills it from a watcher; a handler drains it, in
+/// the order of the stream, with files and directories told apart. It never holds more than
+/// `capacity` events, and never drops one: what does not fit stays, in order, where it is, in the
+/// watcher and in the kernel's queue. (That one is bounded, too, and says so if it had to drop
+/// events: an IN_Q_OVERFLOW comes through here as any other event.)
+///
+/// In one thread nothing waits for the other side, so nothing can deadlock:
+///
+///     inotify::EventQueue queue(watcher);
+///     while (queue.fill() > 0) queue.handle_queued(handler);  // until watcher.interrupt()
+///
+/// In two, the reader waits for room and the handler for events; when one side ends, in whatever
+/// way, so does the other:
+///
+///     auto reader = std::async(std::launch::async, [&] { queue.read_events(); });
+///     queue.handle_events(handler);  // returns after stop() or watcher.interrupt()
+///     reader.get();                  // the reader's error, if it had one
+///
+/// Thread safety: fill() and read_events() use the watcher, so they are called by the one thread
+/// that may use it; all the rest from any thread. Several threads may handle; which of them gets the
+/// next event is open. No lock is held while a handler runs: it may call stop(), and in one thread
+/// change watches and call fill().
+///
+/// The watcher must outlive the queue and stay where it is. The queue must outlive both sides: it
+/// is undefined to destroy it while one of them is in a call, waiting or not; stop() and join
+/// first. What it then holds is gone with it. Neither copied nor moved. Source: the sample code of
+/// "Monitor Linux file system events with inotify" (IBM developerWorks), queue_t.
+class INOTIFY_API EventQueue {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+
+  /// What is done with an event. Whether something is a directory is what the kernel says (IN_ISDIR);
+  /// it says it of entries always, of a watched directory itself not for every event.
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    virtual void on_file(const OwnedEvent& event) = 0;
+    virtual void on_directory(const OwnedEvent& event) = 0;
+    /// Neither: IN_Q_OVERFLOW, IN_UNMOUNT, IN_IGNORED, or a directory that cannot be watched
+    /// (`event.error`).
+    virtual void on_notice(const OwnedEvent& event) = 0;
+  };
+
+  /// Throws std::invalid_argument if `capacity`, a number of events, is 0.
+  explicit EventQueue(Watcher& watcher, std::size_t capacity = 128);
+  EventQueue(const EventQueue&) = delete;
+  EventQueue& operator=(const EventQueue&) = delete;
+  ~EventQueue() = default;
+
+  // ---- one thread
+
+  /// Takes events as long as there is room and returns how many. Waits for the first one, and at
+  /// most `timeout` if there is one; never for room. 0 when nothing came, when full or stopped, after
+  /// Watcher::interrupt(), and without a timeout when nothing is watched any more. Errors: as of
+  /// Watcher::read(), but ENODATA; what was taken before stays in the queue.
+  std::size_t fill() { return fill(Instance::forever); }
+  std::size_t fill(milliseconds timeout);
+
+  /// The oldest event, if there is one. Never waits.
+  std::optional<OwnedEvent> try_pop();
+
+  /// Hands what is queued now to `handler`, and returns how many events. Never waits. If the handler
+  /// throws, that event counts as handled; the rest stays queued.
+  std::size_t handle_queued(Handler& handler);
+
+  // ---- two threads
+
+  /// Reads until stop(), Watcher::interrupt(), or until nothing is watched any more, and waits for
+  /// room when the queue is full. Calls stop() at the end, even if that is an error. Errors: as of
+  /// Watcher::read(), but ENODATA is the end.
+  void read_events();
+
+  /// The oldest event; waits for it. Empty when the queue is stopped and all has been popped.
+  std::optional<OwnedEvent> pop();
+
+  /// Hands events to `handler` until the queue is stopped and all are handled. Calls stop() at the
+  /// end. If the handler throws, that event counts as handled; the rest stays queued, for
+  /// handle_queued().
+  void handle_events(Handler& handler);
+
+  /// Ends the reading, for good, and the waiting of both sides, at once; what is queued may still be
+  /// popped. What has not been taken stays with the watcher, for whoever reads it next. Not
+  /// async-signal-safe: a signal handler calls Watcher::interrupt(), which the reader sees with the
+  /// next batch.
+  void stop() noexcept;
+
+  [[nodiscard]] bool is_stopped() const;
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] bool full() const { return size() >= capacity_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+ private:
+  enum class Full { give_up, wait };
+  bool take(milliseconds timeout, Full when_full, std::error_code& ec);
+  void end_take(const Event* event);
+  OwnedEvent pop_front();  // under the lock
+
+  Watcher* watcher_;
+  std::size_t capacity_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable room_or_end_;
+  std::condition_variable event_or_end_;
+  std::deque<OwnedEvent> events_;
+  bool is_stopped_ = false;
+  bool is_taking_ = false;  // the reader may bring one more event
+};
+
+}  // namespace inotify::inline v0
