@@ -9,6 +9,7 @@
 
 #include <inotify/auto_watcher.hpp>
 #include <inotify/batch_reader.hpp>
+#include <inotify/coalesce.hpp>
 #include <inotify/error.hpp>
 #include <inotify/event.hpp>
 #include <inotify/event_gen.hpp>

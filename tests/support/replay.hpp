@@ -41,6 +41,11 @@ class Replay {
       if (event.is_create() && tree_.contains(path)) twice_.push_back(path);
       take(path, true);
       tree_[path] = event.is_dir();
+    } else if (event.is_moved_from() && event.is_moved_to()) {  // of coalesce()
+      Tree taken = take(std::string(event.moved_from), true);
+      take(path, true);
+      if (taken.empty()) taken[""] = event.is_dir();
+      for (const auto& [below, is_dir] : taken) tree_[path + below] = is_dir;
     } else if (event.is_moved_from()) {
       Tree taken = take(path, true);
       if (!event.moved_to.empty() && !taken.empty()) hand_[event.cookie] = std::move(taken);
