@@ -6,6 +6,9 @@
 // of the system calls on a busy tree, and moves the work to a moment when the machine is likely to
 // be idle again. The kernel keeps the events meanwhile: 16,384 of them by default
 // (fs.inotify.max_queued_events), and says so if it had to drop some.
+//
+// What gathered for a while says many things twice, so it is folded: a file that was created,
+// written in pieces and closed is one event, and so is a rename.
 #include <sys/inotify.h>
 
 #include <chrono>
@@ -58,8 +61,9 @@ int main(int argc, char** argv) try {
 
   std::size_t events = 0;
   while (stop == 0 && !watcher.empty()) {
-    for (const inotify::Event& event : reader.read()) {
-      ++events;
+    const auto batch = reader.read();
+    events += batch.size();
+    for (const inotify::Event& event : inotify::coalesce(batch, {.renames = true})) {
       std::cout << event << '\n';
     }
     const auto& [waits, looks, reads] = reader.counts();

@@ -22,6 +22,18 @@ TEST(ExamplePerformant, TellsWhatHappensAndEndsWithCtrlC) {
   EXPECT_EQ(example.exit_status(), 0) << example.printed();
 }
 
+TEST(ExamplePerformant, FoldsWhatBelongsTogether) {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "before");
+  Example example("performant", {dir.str()});
+  ASSERT_TRUE(example.prints("watching"));
+  std::filesystem::rename(dir / "before", dir / "after");
+  EXPECT_TRUE(example.prints("IN_MOVED_FROM|IN_MOVED_TO|IN_ISDIR \"" + dir.str() +
+                             "/after\" from \"" + dir.str() + "/before\""));
+  example.interrupt();
+  EXPECT_EQ(example.exit_status(), 0) << example.printed();
+}
+
 TEST(ExamplePerformant, FailsIfNothingCanBeWatched) {
   Example example("performant", {"/nonexistent/1", "/nonexistent/2"});
   EXPECT_EQ(example.exit_status(), 1);
