@@ -14,11 +14,11 @@
 
 namespace inotify::inline v0 {
 
-/// The category of every std::error_code this library makes. value() is an errno, and `code ==
-/// std::errc::no_space_on_device` and the like hold as for the system's own category. message()
-/// speaks of inotify: for ENOSPC it is never "No space left on device", but names the sysctl, its
-/// value, what this process uses and the command to raise it, as of the moment it is called.
-/// Thread-safe.
+/// The category of every std::error_code this library makes about inotify. value() is an errno, and
+/// `code == std::errc::no_space_on_device` and the like hold as for the system's own category.
+/// message() speaks of inotify: for ENOSPC it is never "No space left on device", but names the
+/// sysctl, its value, what this process uses and the command to raise it, as of the moment it is
+/// called. Thread-safe.
 INOTIFY_API const std::error_category& error_category() noexcept;
 
 /// `errno_value` as an error code of that category.

@@ -18,5 +18,6 @@
 #include <inotify/limits.hpp>
 #include <inotify/mask.hpp>
 #include <inotify/raw_event.hpp>
+#include <inotify/stats.hpp>
 #include <inotify/threshold.hpp>
 #include <inotify/watcher.hpp>
