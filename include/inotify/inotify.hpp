@@ -14,6 +14,8 @@
 #include <inotify/event.hpp>
 #include <inotify/event_gen.hpp>
 #include <inotify/event_queue.hpp>
+#include <inotify/event_handler.hpp>
+#include <inotify/handler_chain.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/limits.hpp>
 #include <inotify/mask.hpp>
