@@ -19,6 +19,7 @@
 #include <inotify/instance.hpp>
 #include <inotify/limits.hpp>
 #include <inotify/mask.hpp>
+#include <inotify/notifier.hpp>
 #include <inotify/raw_event.hpp>
 #include <inotify/stats.hpp>
 #include <inotify/threshold.hpp>

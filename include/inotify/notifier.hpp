@@ -1,0 +1,150 @@
+// The loop that hands every event to a handler: in this thread, or in one of its own.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <span>
+#include <thread>
+
+#include <inotify/detail/unique_fd.hpp>
+#include <inotify/instance.hpp>
+#include <inotify/watcher.hpp>
+
+namespace inotify::inline v0 {
+
+struct NotifierOptions {
+  /// The shortest time from the beginning of one cycle to its reading: events gather meanwhile, and
+  /// many are read at once. 0 reads as soon as there is something.
+  std::chrono::milliseconds read_freq{0};
+  /// Fewer bytes than this (16 per event, plus the name) are left to gather, until `timeout` has
+  /// passed: with an endless timeout they may stay unread for ever. While they gather, the queue is
+  /// looked at every `read_freq`, and at most every 10 ms.
+  std::size_t threshold = 0;
+  /// How long a cycle waits for events before it ends without.
+  std::chrono::milliseconds timeout = Instance::forever;
+};
+
+/// Waits, reads, calls the handler for each event, and again:
+///
+///     inotify::Notifier notifier(watcher, std::ref(handler));
+///     notifier.loop();  // until somebody, the handler say, calls notifier.stop()
+///
+/// The handler may throw, add and remove watches, and call stop(). It must not read from the
+/// watcher, close or move it, or call loop(). No event is lost by a stop or an exception: what was
+/// read and not handled yet is copied, and handled first by the next loop().
+///
+/// The watcher is the loop's while it runs: others may call interrupt() on it, which means nothing
+/// to the loop, and no more. It must outlive the notifier, and stay where it is. Thread safety:
+/// stop() from any thread and from a signal handler; the rest from one thread at a time. Neither
+/// copied nor moved. Source: pyinotify, Notifier.
+class INOTIFY_API Notifier {
+ public:
+  using Options = NotifierOptions;
+  /// Called for each event. For an object that is to be shared, give std::ref(object).
+  using Handler = std::function<void(const Event&)>;
+  /// Called after each cycle, whether it had events or not; true ends the loop.
+  using Callback = std::function<bool(Notifier&)>;
+
+  enum class Ended {
+    stopped,
+    by_callback,
+    nothing_watched,  ///< It would have waited for ever; the callback, if any, was asked before.
+  };
+
+  /// Errors: EMFILE, ENFILE (it has a descriptor of its own, for stop()).
+  Notifier(Watcher& watcher, Handler handler, Options options = {});
+  Notifier(const Notifier&) = delete;
+  Notifier& operator=(const Notifier&) = delete;
+  ~Notifier() = default;
+
+  /// Runs until it is stopped, the callback returns true, or nothing is left to watch. What the
+  /// handler or the callback throws passes through; call it again to go on with the next event.
+  /// Errors: EBADF (the watcher is closed), and those of Watcher::read.
+  Ended loop(const Callback& after_cycle = {});
+
+  /// Ends the loop() that runs, after the handler that runs: at once if it waits. If none runs, it
+  /// ends the next one before it has handled anything: no stop() is lost. Several in a row are as
+  /// one, and each loop() that ends, whatever the cause, takes those that came before with it.
+  /// Async-signal-safe.
+  void stop() noexcept;
+
+  /// How many events were read, and are to be handled first by the next loop().
+  [[nodiscard]] std::size_t num_kept() const noexcept { return kept_.size(); }
+
+ private:
+  friend class ThreadedNotifier;
+  enum class Wake { events, stop, timeout };
+  enum class Cycle { done, stopped, nothing_watched };
+
+  Cycle cycle();
+  bool gather(std::chrono::milliseconds timeout);
+  Wake wait(int fd, std::chrono::milliseconds timeout);
+  bool deliver(std::span<const Event> events);
+  bool deliver_kept();
+  void keep(std::span<const Event> events);
+
+  Watcher& watcher_;
+  Handler handler_;
+  Options options_;
+  std::deque<OwnedEvent> kept_;
+  detail::UniqueFd wake_;  // an eventfd: look at is_stopped_
+  std::atomic<bool> is_stopped_ = false;
+};
+
+/// A Notifier in a thread of its own:
+///
+///     inotify::ThreadedNotifier notifier(watcher, std::ref(handler));
+///     notifier.start();
+///     ...
+///     notifier.stop();
+///     notifier.join();  // throws what the handler threw
+///
+/// From start() until join() has returned, the watcher and all the handler uses belong to that
+/// thread: add watches before, or in the handler. It can be started again after join(). The thread
+/// has the signal mask of the thread that calls start(): block there what it shall not get.
+///
+/// Thread safety: stop() and is_running() from any thread, also from the handler; stop() from a
+/// signal handler, too. The rest from one thread at a time, not the notifier's own. Neither copied
+/// nor moved. Source: pyinotify, ThreadedNotifier.
+class INOTIFY_API ThreadedNotifier {
+ public:
+  using Options = NotifierOptions;
+
+  /// As of Notifier.
+  ThreadedNotifier(Watcher& watcher, Notifier::Handler handler, Options options = {});
+  ThreadedNotifier(const ThreadedNotifier&) = delete;
+  ThreadedNotifier& operator=(const ThreadedNotifier&) = delete;
+
+  /// Stops the thread and waits for it. What the handler threw and no join() has thrown is written
+  /// to the standard error output: who wants to handle it calls join().
+  ~ThreadedNotifier();
+
+  /// Starts the thread; a stop() before that means nothing any more, one after it is not lost.
+  /// Errors: EALREADY (started, and not joined since), EAGAIN (no more threads can be had).
+  void start(Notifier::Callback after_cycle = {});
+
+  /// Ends the thread as Notifier::stop() ends its loop; does not wait for it.
+  void stop() noexcept { notifier_.stop(); }
+
+  /// Waits for the end of the thread. Throws what ended it, once: an exception of the handler, of
+  /// the callback or of Watcher::read. Otherwise returns why it ended; nothing if it was not
+  /// started since the last join().
+  std::optional<Notifier::Ended> join();
+
+  /// Whether the thread still handles events: false once it has ended, whatever the cause.
+  [[nodiscard]] bool is_running() const noexcept { return is_running_; }
+
+ private:
+  Notifier notifier_;
+  std::exception_ptr error_;  // the thread's until it is joined, as is the next
+  std::optional<Notifier::Ended> ended_;
+  std::atomic<bool> is_running_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace inotify::inline v0

@@ -1,0 +1,196 @@
+#include <inotify/notifier.hpp>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+#include <inotify/detail/deadline.hpp>
+
+namespace inotify::inline v0 {
+namespace {
+
+using std::chrono::milliseconds;
+
+// So many batches are read before the callback has its turn.
+constexpr int max_batches = 16;
+
+// The least pause between two looks at a queue that has not reached the threshold.
+constexpr milliseconds min_pause{10};
+
+int poll_timeout(milliseconds left) {
+  if (left == milliseconds::max()) return -1;
+  return static_cast<int>(
+      std::min<milliseconds::rep>(left.count(), std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+Notifier::Notifier(Watcher& watcher, Handler handler, Options options)
+    : watcher_(watcher),
+      handler_(std::move(handler)),
+      options_(options),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!wake_) detail::throw_error("Notifier", make_error(errno));
+}
+
+void Notifier::stop() noexcept {
+  const int before = errno;  // as a signal handler must
+  is_stopped_ = true;
+  const std::uint64_t one = 1;
+  // It fails only if the eventfd is full, and then it wakes already.
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  errno = before;
+}
+
+Notifier::Ended Notifier::loop(const Callback& after_cycle) {
+  const struct TakeStops {
+    std::atomic<bool>& is_stopped;
+    ~TakeStops() { is_stopped = false; }
+  } take_stops{is_stopped_};
+
+  while (!is_stopped_) {
+    const Cycle result = cycle();
+    if (result == Cycle::stopped) return Ended::stopped;
+    if (after_cycle && after_cycle(*this)) return Ended::by_callback;
+    if (result == Cycle::nothing_watched && watcher_.empty()) return Ended::nothing_watched;
+  }
+  return Ended::stopped;
+}
+
+Notifier::Cycle Notifier::cycle() {
+  if (!kept_.empty()) return deliver_kept() ? Cycle::done : Cycle::stopped;
+  const bool is_hopeless = watcher_.empty() && detail::Deadline(options_.timeout).is_endless();
+  if (!gather(is_hopeless ? milliseconds::zero() : options_.timeout)) return Cycle::stopped;
+  for (int batch = 0; batch < max_batches; ++batch) {
+    const auto events = watcher_.read(milliseconds::zero());
+    if (events.empty()) {
+      return batch == 0 && is_hopeless ? Cycle::nothing_watched : Cycle::done;
+    }
+    if (!deliver(events)) return Cycle::stopped;
+  }
+  return Cycle::done;
+}
+
+// Waits until it is time to read; false if it was stopped.
+bool Notifier::gather(milliseconds timeout) {
+  const detail::Deadline deadline(timeout);
+  const detail::Deadline pause(options_.read_freq);
+  const int fd = watcher_.fileno();
+  if (fd < 0) detail::throw_error("Notifier::loop", make_error(EBADF));
+  Wake wake = wait(fd, timeout);
+  if (wake == Wake::events) wake = wait(-1, pause.left());
+  while (wake != Wake::stop && deadline.left() > milliseconds::zero() &&
+         watcher_.readable() < options_.threshold) {
+    wake = wait(-1, std::min(deadline.left(), std::max(options_.read_freq, min_pause)));
+  }
+  return wake != Wake::stop;
+}
+
+// Waits for `fd` to be readable; for nothing but stop() if it is -1.
+Notifier::Wake Notifier::wait(int fd, milliseconds timeout) {
+  const detail::Deadline deadline(timeout);
+  while (!is_stopped_) {
+    const milliseconds left = deadline.left();
+    std::array<pollfd, 2> fds{{{wake_.get(), POLLIN, 0}, {fd, POLLIN, 0}}};
+    const int ready = ::poll(fds.data(), fds.size(), poll_timeout(left));
+    if (ready < 0 && errno != EINTR) detail::throw_error("Notifier::loop", make_error(errno));
+    if (ready > 0 && fds[0].revents != 0) {
+      // Of a stop() that may have been taken already: the flag tells.
+      std::uint64_t count = 0;
+      [[maybe_unused]] const ssize_t size = ::read(wake_.get(), &count, sizeof count);
+    } else if (ready > 0) {
+      return Wake::events;
+    } else if (left == milliseconds::zero()) {
+      return Wake::timeout;
+    }
+  }
+  return Wake::stop;
+}
+
+// Handles `events`, up to a stop(): then false, and what is left is kept.
+bool Notifier::deliver(std::span<const Event> events) {
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    try {
+      handler_(events[i]);
+    } catch (...) {
+      keep(events.subspan(i + 1));
+      throw;
+    }
+    if (is_stopped_) {
+      keep(events.subspan(i + 1));
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Notifier::deliver_kept() {
+  while (!kept_.empty()) {
+    const OwnedEvent event = std::move(kept_.front());
+    kept_.pop_front();
+    handler_(event.view());
+    if (is_stopped_) return false;
+  }
+  return true;
+}
+
+void Notifier::keep(std::span<const Event> events) {
+  for (const Event& event : events) kept_.emplace_back(event);
+}
+
+ThreadedNotifier::ThreadedNotifier(Watcher& watcher, Notifier::Handler handler, Options options)
+    : notifier_(watcher, std::move(handler), options) {}
+
+ThreadedNotifier::~ThreadedNotifier() {
+  stop();
+  if (thread_.joinable()) thread_.join();
+  if (error_ == nullptr) return;
+  const auto tell = [](const char* cause) {
+    std::fprintf(stderr,
+                 "inotify: ~ThreadedNotifier: its thread was ended by, and no join() told: %s\n",
+                 cause);
+  };
+  try {
+    std::rethrow_exception(error_);
+  } catch (const std::exception& error) {
+    tell(error.what());
+  } catch (...) {
+    tell("an exception that is no std::exception");
+  }
+}
+
+void ThreadedNotifier::start(Notifier::Callback after_cycle) {
+  if (thread_.joinable()) detail::throw_error("ThreadedNotifier::start", make_error(EALREADY));
+  error_ = nullptr;
+  ended_.reset();
+  notifier_.is_stopped_ = false;
+  is_running_ = true;
+  try {
+    thread_ = std::jthread([this, after_cycle = std::move(after_cycle)] {
+      try {
+        ended_ = notifier_.loop(after_cycle);
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+      is_running_ = false;
+    });
+  } catch (...) {
+    is_running_ = false;
+    throw;
+  }
+}
+
+std::optional<Notifier::Ended> ThreadedNotifier::join() {
+  if (thread_.joinable()) thread_.join();
+  if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
+  return std::exchange(ended_, std::nullopt);
+}
+
+}  // namespace inotify::inline v0
