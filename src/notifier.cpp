@@ -35,7 +35,7 @@ int poll_timeout(milliseconds left) {
 Notifier::Notifier(Watcher& watcher, Handler handler, Options options)
     : watcher_(watcher),
       handler_(std::move(handler)),
-      options_(options),
+      options_(std::move(options)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wake_) detail::throw_error("Notifier", make_error(errno));
 }
@@ -73,7 +73,7 @@ Notifier::Cycle Notifier::cycle() {
     if (events.empty()) {
       return batch == 0 && is_hopeless ? Cycle::nothing_watched : Cycle::done;
     }
-    if (!deliver(events)) return Cycle::stopped;
+    if (!take(events)) return Cycle::stopped;
   }
   return Cycle::done;
 }
@@ -114,6 +114,18 @@ Notifier::Wake Notifier::wait(int fd, milliseconds timeout) {
   return Wake::stop;
 }
 
+bool Notifier::take(std::span<const Event> events) {
+  if (!options_.fold) return deliver(events);
+  std::vector<Event> folded;
+  try {
+    folded = options_.fold(events);
+  } catch (...) {
+    keep(events);
+    throw;
+  }
+  return deliver(folded);
+}
+
 // Handles `events`, up to a stop(): then false, and what is left is kept.
 bool Notifier::deliver(std::span<const Event> events) {
   for (std::size_t i = 0; i < events.size(); ++i) {
@@ -146,7 +158,7 @@ void Notifier::keep(std::span<const Event> events) {
 }
 
 ThreadedNotifier::ThreadedNotifier(Watcher& watcher, Notifier::Handler handler, Options options)
-    : notifier_(watcher, std::move(handler), options) {}
+    : notifier_(watcher, std::move(handler), std::move(options)) {}
 
 ThreadedNotifier::~ThreadedNotifier() {
   stop();

@@ -10,6 +10,7 @@
 #include <functional>
 #include <inotify/auto_watcher.hpp>
 #include <inotify/notifier.hpp>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -260,6 +261,24 @@ TYPED_TEST(NotifierTest, AfterTheTimeoutTheThresholdIsForgotten) {
   notifier.loop([](Notifier&) { return true; });
   EXPECT_GE(steady_clock::now() - begin, 30ms);
   EXPECT_THAT(this->seen_, ElementsAre("a"));
+}
+
+TYPED_TEST(NotifierTest, FoldsEachBatchFirst) {
+  bool throws = true;
+  const auto backwards = [&](std::span<const Event> events) {
+    if (throws) throw std::runtime_error("no");
+    return std::vector<Event>(events.rbegin(), events.rend());
+  };
+  Notifier notifier(this->watcher_, this->note(), {.fold = backwards});
+  const auto once = [](Notifier&) { return true; };
+  this->create("a");
+  EXPECT_THROW(notifier.loop(once), std::runtime_error);
+  notifier.loop(once);  // as it was: what could not be folded is not lost
+  throws = false;
+  this->create("b");
+  this->create("c");
+  notifier.loop(once);
+  EXPECT_THAT(this->seen_, ElementsAre("a", "c", "b"));
 }
 
 TYPED_TEST(NotifierTest, AnInterruptOfTheWatcherMeansNothing) {

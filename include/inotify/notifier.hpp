@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <thread>
+#include <vector>
 
 #include <inotify/detail/unique_fd.hpp>
 #include <inotify/instance.hpp>
@@ -27,6 +28,9 @@ struct NotifierOptions {
   std::size_t threshold = 0;
   /// How long a cycle waits for events before it ends without.
   std::chrono::milliseconds timeout = Instance::forever;
+  /// What to make of each batch before it is handled, coalesce() say. Its result is views of what
+  /// it is given. Default: nothing.
+  std::function<std::vector<Event>(std::span<const Event>)> fold{};
 };
 
 /// Waits, reads, calls the handler for each event, and again:
@@ -84,6 +88,7 @@ class INOTIFY_API Notifier {
   Cycle cycle();
   bool gather(std::chrono::milliseconds timeout);
   Wake wait(int fd, std::chrono::milliseconds timeout);
+  bool take(std::span<const Event> events);
   bool deliver(std::span<const Event> events);
   bool deliver_kept();
   void keep(std::span<const Event> events);
