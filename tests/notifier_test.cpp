@@ -47,6 +47,7 @@ class NotifierTest : public ::testing::Test {
     };
   }
 
+  const test::Watchdog watchdog_;
   const test::TempDir dir_;
   Watched watcher_;
   std::vector<std::string> seen_;

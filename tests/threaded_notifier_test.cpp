@@ -1,6 +1,6 @@
 // ThreadedNotifier: started, stopped and joined, under load, and what its handlers throw.
 //
-// Whoever waits for the thread does so up to a deadline, that of ctest where it is a join().
+// Whoever waits for the thread does so up to a deadline, that of the watchdog where it is a join().
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -38,6 +38,7 @@ class ThreadedNotifierTest : public ::testing::Test {
  protected:
   ThreadedNotifierTest() { watcher_.add_all(dir_.path(), IN_CREATE); }
 
+  const test::Watchdog watchdog_;
   const test::TempDir dir_;
   AutoWatcher watcher_;
   std::atomic<int> count_ = 0;

@@ -114,8 +114,8 @@ class INOTIFY_API Notifier {
 /// has the signal mask of the thread that calls start(): block there what it shall not get.
 ///
 /// Thread safety: stop() and is_running() from any thread, also from the handler; stop() from a
-/// signal handler, too. The rest from one thread at a time, not the notifier's own. Neither copied
-/// nor moved. Source: pyinotify, ThreadedNotifier.
+/// signal handler, too. The rest, and the destructor, from one thread at a time, not the notifier's
+/// own. Neither copied nor moved. Source: pyinotify, ThreadedNotifier.
 class INOTIFY_API ThreadedNotifier {
  public:
   using Options = NotifierOptions;

@@ -1,10 +1,16 @@
 // What other threads do.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -35,5 +41,24 @@ bool comes_true(Condition condition) {
   }
   return true;
 }
+
+/// For a test that might wait for ever: ends the program after a minute, and says which test it was.
+class Watchdog {
+ public:
+  Watchdog()
+      : thread_([](const std::stop_token& token) {
+          std::mutex mutex;
+          std::condition_variable_any condition;
+          std::unique_lock lock(mutex);
+          condition.wait_for(lock, token, std::chrono::minutes(1), [] { return false; });
+          if (token.stop_requested()) return;
+          const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+          std::fprintf(stderr, "still waiting: %s.%s\n", test->test_suite_name(), test->name());
+          std::abort();
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
 
 }  // namespace test
