@@ -5,22 +5,24 @@
 //                                             -> LookAhead -> AutoWatcher -> your loop
 #pragma once
 
+// clang-format off
 #include <inotify/version.hpp>
-
+#include <inotify/mask.hpp>
+#include <inotify/raw_event.hpp>
+#include <inotify/error.hpp>
+#include <inotify/limits.hpp>
+#include <inotify/instance.hpp>
+#include <inotify/event.hpp>
+#include <inotify/watcher.hpp>
 #include <inotify/auto_watcher.hpp>
+
+// Ways to consume what they deliver.
+#include <inotify/threshold.hpp>
 #include <inotify/batch_reader.hpp>
 #include <inotify/coalesce.hpp>
-#include <inotify/error.hpp>
-#include <inotify/event.hpp>
 #include <inotify/event_gen.hpp>
 #include <inotify/event_queue.hpp>
 #include <inotify/event_handler.hpp>
 #include <inotify/handler_chain.hpp>
-#include <inotify/instance.hpp>
-#include <inotify/limits.hpp>
-#include <inotify/mask.hpp>
 #include <inotify/notifier.hpp>
-#include <inotify/raw_event.hpp>
 #include <inotify/stats.hpp>
-#include <inotify/threshold.hpp>
-#include <inotify/watcher.hpp>
