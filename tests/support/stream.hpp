@@ -1,6 +1,7 @@
 // Events made by hand, as a watcher would deliver them.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <inotify/event.hpp>
 #include <string>
@@ -53,9 +54,12 @@ class Stream {
 
   void keep(const inotify::Event& event) { owned_.emplace_back(event); }
 
-  [[nodiscard]] std::vector<inotify::Event> events() const {
+  [[nodiscard]] std::size_t size() const { return owned_.size(); }
+
+  /// All but the first `skipped`.
+  [[nodiscard]] std::vector<inotify::Event> events(std::size_t skipped = 0) const {
     std::vector<inotify::Event> views;
-    for (const inotify::OwnedEvent& event : owned_) views.push_back(event.view());
+    for (std::size_t i = skipped; i < owned_.size(); ++i) views.push_back(owned_[i].view());
     return views;
   }
 
