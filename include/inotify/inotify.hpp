@@ -7,6 +7,13 @@
 
 // clang-format off
 #include <inotify/version.hpp>
+
+#include <inotify/auto_watcher.hpp>
+#include <inotify/error.hpp>
+#include <inotify/event.hpp>
+#include <inotify/exclude_filter.hpp>
+#include <inotify/instance.hpp>
+#include <inotify/limits.hpp>
 #include <inotify/mask.hpp>
 #include <inotify/raw_event.hpp>
 #include <inotify/error.hpp>
