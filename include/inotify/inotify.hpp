@@ -20,6 +20,8 @@
 #include <inotify/limits.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/event.hpp>
+#include <inotify/threshold.hpp>
+#include <inotify/watch_file.hpp>
 #include <inotify/watcher.hpp>
 #include <inotify/auto_watcher.hpp>
 
