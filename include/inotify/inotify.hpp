@@ -8,6 +8,7 @@
 // clang-format off
 #include <inotify/version.hpp>
 
+#include <inotify/add_watches.hpp>
 #include <inotify/auto_watcher.hpp>
 #include <inotify/error.hpp>
 #include <inotify/event.hpp>

@@ -1,0 +1,65 @@
+#include <inotify/add_watches.hpp>
+
+#include <glob.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace inotify::inline v0 {
+namespace {
+
+using Result = std::map<std::string, Added>;
+
+void add_tree(Watcher& watcher, const std::string& path, Mask mask, bool is_quiet, Result& result) {
+  const auto onerror = [&](const std::filesystem::filesystem_error& error) {
+    if (!is_quiet) throw error;
+    result[error.path1().native()] = {-1, error.code()};
+  };
+  try {
+    for (const int wd : watcher.add_all(path, mask, onerror)) {
+      if (const auto known = watcher.wd(wd)) result[known->path] = {wd, {}};
+    }
+  } catch (const std::system_error& error) {
+    if (!is_quiet) throw;
+    result[path] = {-1, error.code()};
+  }
+}
+
+void add_one(Watcher& watcher, const std::string& path, Mask mask, bool is_quiet, Result& result) {
+  Added added;
+  if (is_quiet) {
+    added.wd = watcher.add(path, mask, added.error);
+  } else {
+    added.wd = watcher.add(path, mask);
+  }
+  result[path] = added;
+}
+
+}  // namespace
+
+std::vector<std::string> glob_paths(const std::string& pattern) {
+  struct Found : ::glob_t {
+    Found() : ::glob_t{} {}
+    ~Found() { ::globfree(this); }
+  } found;
+  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == GLOB_NOSPACE) throw std::bad_alloc();
+  std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::map<std::string, Added> add_watches(Watcher& watcher, const std::vector<std::string>& paths,
+                                         Mask mask, AddOptions options) {
+  Result result;
+  const auto add = options.recursive ? add_tree : add_one;
+  for (const std::string& path : paths) {
+    std::vector<std::string> matches;
+    if (options.glob) matches = glob_paths(path);
+    if (matches.empty()) matches.push_back(path);
+    for (const std::string& match : matches) add(watcher, match, mask, options.quiet, result);
+  }
+  return result;
+}
+
+}  // namespace inotify::inline v0
