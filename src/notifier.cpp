@@ -1,14 +1,8 @@
 #include <inotify/notifier.hpp>
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
-#include <limits>
 #include <utility>
 
 #include <inotify/detail/deadline.hpp>
@@ -24,29 +18,18 @@ constexpr int max_batches = 16;
 // The least pause between two looks at a queue that has not reached the threshold.
 constexpr milliseconds min_pause{10};
 
-int poll_timeout(milliseconds left) {
-  if (left == milliseconds::max()) return -1;
-  return static_cast<int>(
-      std::min<milliseconds::rep>(left.count(), std::numeric_limits<int>::max()));
-}
-
 }  // namespace
 
 Notifier::Notifier(Watcher& watcher, Handler handler, Options options)
-    : watcher_(watcher),
-      handler_(std::move(handler)),
-      options_(std::move(options)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!wake_) detail::throw_error("Notifier", make_error(errno));
+    : watcher_(watcher), handler_(std::move(handler)), options_(std::move(options)) {
+  std::error_code ec;
+  waker_ = detail::Waker(ec);
+  if (ec) detail::throw_error("Notifier", ec);
 }
 
 void Notifier::stop() noexcept {
-  const int before = errno;  // as a signal handler must
   is_stopped_ = true;
-  const std::uint64_t one = 1;
-  // It fails only if the eventfd is full, and then it wakes already.
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
-  errno = before;
+  waker_.interrupt();
 }
 
 Notifier::Ended Notifier::loop(const Callback& after_cycle) {
@@ -97,19 +80,12 @@ bool Notifier::gather(milliseconds timeout) {
 Notifier::Wake Notifier::wait(int fd, milliseconds timeout) {
   const detail::Deadline deadline(timeout);
   while (!is_stopped_) {
-    const milliseconds left = deadline.left();
-    std::array<pollfd, 2> fds{{{wake_.get(), POLLIN, 0}, {fd, POLLIN, 0}}};
-    const int ready = ::poll(fds.data(), fds.size(), poll_timeout(left));
-    if (ready < 0 && errno != EINTR) detail::throw_error("Notifier::loop", make_error(errno));
-    if (ready > 0 && fds[0].revents != 0) {
-      // Of a stop() that may have been taken already: the flag tells.
-      std::uint64_t count = 0;
-      [[maybe_unused]] const ssize_t size = ::read(wake_.get(), &count, sizeof count);
-    } else if (ready > 0) {
-      return Wake::events;
-    } else if (left == milliseconds::zero()) {
-      return Wake::timeout;
-    }
+    std::error_code ec;
+    const detail::Wake wake = waker_.wait(fd, deadline.left(), ec);
+    if (ec) detail::throw_error("Notifier::loop", ec);
+    if (wake == detail::Wake::events) return Wake::events;
+    if (wake == detail::Wake::timeout) return Wake::timeout;
+    // Woken by a stop() that may have been taken already: the flag tells.
   }
   return Wake::stop;
 }

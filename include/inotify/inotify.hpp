@@ -7,24 +7,19 @@
 
 // clang-format off
 #include <inotify/version.hpp>
-
-#include <inotify/add_watches.hpp>
-#include <inotify/auto_watcher.hpp>
-#include <inotify/error.hpp>
-#include <inotify/event.hpp>
-#include <inotify/exclude_filter.hpp>
-#include <inotify/instance.hpp>
-#include <inotify/limits.hpp>
 #include <inotify/mask.hpp>
 #include <inotify/raw_event.hpp>
 #include <inotify/error.hpp>
 #include <inotify/limits.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/event.hpp>
-#include <inotify/threshold.hpp>
-#include <inotify/watch_file.hpp>
 #include <inotify/watcher.hpp>
 #include <inotify/auto_watcher.hpp>
+
+// What to watch.
+#include <inotify/add_watches.hpp>
+#include <inotify/exclude_filter.hpp>
+#include <inotify/watch_file.hpp>
 
 // Ways to consume what they deliver.
 #include <inotify/threshold.hpp>

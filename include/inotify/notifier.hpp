@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include <inotify/detail/unique_fd.hpp>
+#include <inotify/detail/waker.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/watcher.hpp>
 
@@ -97,7 +97,7 @@ class INOTIFY_API Notifier {
   Handler handler_;
   Options options_;
   std::deque<OwnedEvent> kept_;
-  detail::UniqueFd wake_;  // an eventfd: look at is_stopped_
+  detail::Waker waker_;  // look at is_stopped_
   std::atomic<bool> is_stopped_ = false;
 };
 
