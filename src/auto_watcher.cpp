@@ -24,8 +24,9 @@ namespace {
 // what is watched already.
 constexpr Mask refused_bits = IN_ONESHOT | IN_MASK_CREATE;
 
-// A read() delivers no more than about so many events; the rest stays in the look-ahead.
-constexpr std::size_t max_batch = 8192;
+// A read() delivers no more than about so many events: what one read(2) gives. The rest stays in the
+// look-ahead. (With four times as many, draining took 1.22 instead of 1.17 of a bare walk: caches.)
+constexpr std::size_t max_batch = 2048;
 
 // What barriers pull is no longer bounded by the kernel. If others are faster than the reader for so
 // long that the look-ahead holds this much, that is an overflow like the kernel's own.
@@ -257,12 +258,14 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
   const std::size_t room = look_ahead_.room().size();
   const std::size_t pulled = pull(1, ec);
   if (ec) return Left::nothing;
-  if (is_first) {
+  if (look_ahead_.bytes() > max_pulled) on_overflow();
+  const bool is_done = interpret_pulled(max_batch);
+  // Only who goes on must know how much was there: to ask makes the kernel walk the queue, and
+  // to hold its lock for as long, at each read().
+  if (is_first && batch_.empty()) {
     const bool is_all = pulled + Instance::max_event_size <= room;
     owed_ = is_all ? 0 : instance_.readable(ec);
   }
-  if (look_ahead_.bytes() > max_pulled) on_overflow();
-  const bool is_done = interpret_pulled(max_batch);
   end_call(false);  // the batch is delivered by who called
   if (!is_done || owed_ > 0) return Left::older;
   return look_ahead_.empty() ? Left::nothing : Left::newer;
@@ -271,16 +274,16 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
 // Interprets what is in the look-ahead by now, until the batch has `most` events. Returns whether
 // that was all.
 bool AutoWatcher::interpret_pulled(std::size_t most) {
-  const std::uint64_t mark = look_ahead_.pushed();
+  const std::uint64_t mark = look_ahead_.received();
   RawEvent raw;
-  while (look_ahead_.handed_out() < mark && batch_.size() < most && look_ahead_.next(raw)) {
+  while (look_ahead_.passed() < mark && batch_.size() < most && look_ahead_.next(raw)) {
     interpret(raw);
   }
   if (look_ahead_.empty()) {
     retry_deferred();
     if (look_ahead_.empty()) restore_old(true);
   }
-  return look_ahead_.handed_out() >= mark || look_ahead_.empty();
+  return look_ahead_.passed() >= mark || look_ahead_.empty();
 }
 
 void AutoWatcher::end_call(bool has_found) noexcept {
@@ -304,13 +307,15 @@ std::size_t AutoWatcher::pull(std::size_t bytes, std::error_code& ec) {
     return raw.name.empty() ? raw.wd == quiet_.wd
                             : raw.wd == quiet_.parent_wd && raw.name == quiet_.name;
   };
+  const bool may_be_noise = !released_.empty() || quiet_.wd >= 0 || quiet_.parent_wd >= 0;
   std::size_t pulled = 0;
   while (pulled < bytes) {
     const RawEvents events = instance_.read(look_ahead_.room(), ec);
     if (events.bytes().empty()) break;
     pulled += events.bytes().size();
     owed_ -= std::min(owed_, events.bytes().size());
-    look_ahead_.append(events, is_noise);
+    look_ahead_.append(events);
+    if (may_be_noise) look_ahead_.drop(events, is_noise);
   }
   return pulled;
 }

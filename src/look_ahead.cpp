@@ -1,6 +1,7 @@
 #include <inotify/detail/look_ahead.hpp>
 
-#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include <inotify/instance.hpp>
@@ -21,30 +22,63 @@ std::size_t size_of(const RawEvent& raw) noexcept {
 std::span<std::byte> LookAhead::room() {
   constexpr std::size_t least = 8 * Instance::max_event_size;
   if (segments_.empty() || segment_size - segments_.back().used < least) {
-    segments_.push_back({std::make_unique_for_overwrite<std::byte[]>(segment_size)});
+    if (spare_ == nullptr) spare_ = std::make_unique_for_overwrite<std::byte[]>(segment_size);
+    segments_.push_back({std::move(spare_)});
   }
   Segment& last = segments_.back();
   return {last.bytes.get() + last.used, segment_size - last.used};
 }
 
-void LookAhead::push(const RawEvent& raw) {
-  entries_.push_back({raw, ++pushed_});
-  segments_.back().last_sequence = pushed_;
-  bytes_ += size_of(raw);
-}
-
-bool LookAhead::next(RawEvent& raw) {
-  if (current_ != 0) pop();
-  while (!entries_.empty() && entries_.front().taken) pop();
-  current_ = entries_.empty() ? 0 : entries_.front().sequence;
-  release_segments();
-  if (current_ == 0) return false;
-  raw = entries_.front().raw;
-  bytes_ -= size_of(raw);
+// Goes on to the next event, blank or not. False at the end, which may be none if more comes.
+bool LookAhead::advance(Cursor& cursor) const noexcept {
+  ++cursor.at;
+  while (cursor.at == RawEvents::iterator()) {
+    const std::uint64_t i = cursor.segment - first_segment_;
+    if (i >= segments_.size()) return false;
+    const Segment& segment = segments_[i];
+    if (cursor.walked < segment.used) {
+      cursor.at =
+          RawEvents({segment.bytes.get() + cursor.walked, segment.used - cursor.walked}).begin();
+      cursor.walked = segment.used;
+    } else if (i + 1 < segments_.size()) {
+      ++cursor.segment;
+      cursor.walked = 0;
+    } else {
+      return false;
+    }
+  }
+  ++cursor.sequence;
   return true;
 }
 
-// The oldest event goes, and with it its places in the index, which are the first of their chains.
+void LookAhead::blank(const RawEvent& raw, std::byte* header) noexcept {
+  constexpr Mask nothing = 0;
+  std::memcpy(header + offsetof(inotify_event, mask), &nothing, sizeof nothing);
+  blank_ += size_of(raw);
+}
+
+bool LookAhead::next(RawEvent& raw) {
+  for (;;) {
+    if (!advance(reader_)) {
+      rewind();
+      return false;
+    }
+    raw = *reader_.at;
+    const std::size_t size = size_of(raw);
+    passed_ += size;
+    if (raw.mask != 0) break;
+    blank_ -= size;
+  }
+  while (!entries_.empty() && entries_.front().sequence < reader_.sequence) pop();
+  while (first_segment_ < reader_.segment) {
+    spare_ = std::move(segments_.front().bytes);
+    segments_.erase(segments_.begin());
+    ++first_segment_;
+  }
+  return true;
+}
+
+// The oldest entry goes, and with it its places in the index, which are the first of their chains.
 void LookAhead::pop() {
   const Entry& entry = entries_.front();
   const auto unlink = [&](auto& chains, const auto& key, const Entry* next, const auto& next_key) {
@@ -60,66 +94,57 @@ void LookAhead::pop() {
     chains.insert(std::move(chain));
   };
   const auto key_of = [](const Entry& one) { return Key{one.raw.wd, one.raw.name}; };
-  if (entry.sequence <= indexed_) {
-    unlink(by_name_, key_of(entry), entry.next_of_name, key_of);
-    unlink(by_wd_, entry.raw.wd, entry.next_of_wd, [](const Entry& one) { return one.raw.wd; });
-    if (const auto it = arrivals_.find(entry.raw.cookie);
-        it != arrivals_.end() && it->second == &entry)
-      arrivals_.erase(it);
-  }
+  unlink(by_name_, key_of(entry), entry.next_of_name, key_of);
+  unlink(by_wd_, entry.raw.wd, entry.next_of_wd, [](const Entry& one) { return one.raw.wd; });
+  if (const auto it = arrivals_.find(entry.raw.cookie);
+      it != arrivals_.end() && it->second == &entry)
+    arrivals_.erase(it);
   entries_.pop_front();
 }
 
-void LookAhead::release_segments() {
-  if (current_ == 0) {
-    forget_index();
-    if (segments_.size() > 1) segments_.erase(segments_.begin() + 1, segments_.end());
-    if (!segments_.empty()) segments_.front().used = 0;
-    return;
-  }
-  while (segments_.front().last_sequence < current_) segments_.pop_front();
-}
-
-void LookAhead::clear() noexcept {
-  forget_index();
-  entries_.clear();
-  current_ = 0;
-  bytes_ = 0;
-  release_segments();
-}
-
-void LookAhead::forget_index() noexcept {
-  if (indexed_ == 0) return;
+// Nothing is left, so the memory can be used from its beginning.
+void LookAhead::rewind() noexcept {
   by_name_.clear();
   by_wd_.clear();
   arrivals_.clear();
-  indexed_ = 0;
-  for (Entry& entry : entries_) entry.next_of_wd = entry.next_of_name = nullptr;
+  entries_.clear();
+  passed_ = received_;
+  blank_ = 0;
+  if (segments_.size() > 1) segments_.erase(segments_.begin() + 1, segments_.end());
+  if (!segments_.empty()) segments_.front().used = 0;
+  reader_ = {{}, 0, first_segment_, reader_.sequence};
+  indexer_ = reader_;
 }
+
+void LookAhead::clear() noexcept { rewind(); }
 
 // Brings the index up to the last event.
 void LookAhead::index() {
-  if (entries_.empty() || indexed_ == pushed_) return;
-  const std::uint64_t first = std::max(indexed_ + 1, entries_.front().sequence);
-  for (std::uint64_t i = first - entries_.front().sequence; i < entries_.size(); ++i) {
-    Entry& entry = entries_[i];
-    const bool is_name_event = (entry.raw.mask & name_bits) != 0 && !entry.raw.name.empty();
-    if (entry.taken || !(is_name_event || (entry.raw.mask & IN_MOVE_SELF) != 0)) continue;
-    const auto [by_name, is_first_of_name] =
-        by_name_.try_emplace({entry.raw.wd, entry.raw.name}, Chain{&entry, &entry});
-    if (!is_first_of_name) {
-      by_name->second.last->next_of_name = &entry;
-      by_name->second.last = &entry;
-    }
-    if (!is_name_event) continue;
-    const auto [by_wd, is_first_of_wd] = by_wd_.try_emplace(entry.raw.wd, Chain{&entry, &entry});
-    if (!is_first_of_wd) {
-      by_wd->second.last->next_of_wd = &entry;
-      by_wd->second.last = &entry;
-    }
-    if ((entry.raw.mask & IN_MOVED_TO) != 0) arrivals_[entry.raw.cookie] = &entry;
+  if (indexer_.sequence < reader_.sequence) {
+    indexer_ = reader_;
+    enter(indexer_);
   }
-  indexed_ = pushed_;
+  while (advance(indexer_)) enter(indexer_);
+}
+
+void LookAhead::enter(const Cursor& cursor) {
+  const RawEvent raw = *cursor.at;
+  const bool is_name_event = (raw.mask & name_bits) != 0 && !raw.name.empty();
+  if (!is_name_event && (raw.mask & IN_MOVE_SELF) == 0) return;
+  Entry& entry = entries_.emplace_back(Entry{raw, cursor.sequence, mine(cursor.at)});
+  const auto [by_name, is_first_of_name] =
+      by_name_.try_emplace({raw.wd, raw.name}, Chain{&entry, &entry});
+  if (!is_first_of_name) {
+    by_name->second.last->next_of_name = &entry;
+    by_name->second.last = &entry;
+  }
+  if (!is_name_event) return;
+  const auto [by_wd, is_first_of_wd] = by_wd_.try_emplace(raw.wd, Chain{&entry, &entry});
+  if (!is_first_of_wd) {
+    by_wd->second.last->next_of_wd = &entry;
+    by_wd->second.last = &entry;
+  }
+  if ((raw.mask & IN_MOVED_TO) != 0) arrivals_[raw.cookie] = &entry;
 }
 
 // ---- questions
@@ -138,7 +163,7 @@ bool LookAhead::touches(int wd, std::string_view name) {
 
 bool LookAhead::leaves(int wd, std::string_view name) {
   const Entry* entry = departure(wd, name, nullptr);
-  if (entry != nullptr && entry->sequence == current_) entry = departure(wd, name, entry);
+  if (entry != nullptr && entry->sequence == reader_.sequence) entry = departure(wd, name, entry);
   return entry != nullptr;
 }
 
@@ -184,7 +209,7 @@ bool LookAhead::moves_self(int wd, const Entry& entry, const Entry* end) {
 
 void LookAhead::take(const Entry& entry) {
   mine(entry).taken = true;
-  bytes_ -= size_of(entry.raw);
+  blank(entry.raw, entry.header);
 }
 
 }  // namespace inotify::inline v0::detail

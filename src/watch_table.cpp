@@ -1,7 +1,9 @@
 #include <inotify/detail/watch_table.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
+#include <utility>
 
 namespace inotify::inline v0::detail {
 namespace {
@@ -27,10 +29,11 @@ WatchTable::WatchTable(WatchTable&& other) : WatchTable() { *this = std::move(ot
 
 WatchTable& WatchTable::operator=(WatchTable&& other) noexcept {
   if (this == &other) return *this;
-  nodes_.swap(other.nodes_);
+  nodes_ = std::exchange(other.nodes_, {});
   names_ = std::move(other.names_);
   by_name_ = std::move(other.by_name_);
   by_wd_ = std::move(other.by_wd_);
+  lead_ = other.lead_;
   aliases_.swap(other.aliases_);
   free_ = other.free_;
   watches_ = other.watches_;
@@ -40,15 +43,16 @@ WatchTable& WatchTable::operator=(WatchTable&& other) noexcept {
 }
 
 void WatchTable::clear() {
-  nodes_.clear();
+  nodes_ = Nodes();
   names_ = NamePool();
   by_name_ = IdIndex();
   by_wd_ = IdIndex();
+  lead_ = no_lead;
   aliases_.clear();
   free_ = no_node;
   watches_ = 0;
   ++version_;
-  nodes_.emplace_back().parent = top;  // its own: neither free nor below anything
+  nodes_.add().parent = top;  // its own: neither free nor below anything
 }
 
 std::uint32_t WatchTable::hash(NodeId parent, std::string_view name) noexcept {
@@ -67,8 +71,7 @@ auto WatchTable::hash_of_wd() const noexcept {
 
 // ---- looking up
 
-NodeId WatchTable::by_wd(int wd) const noexcept {
-  if (wd < 0) return no_node;
+NodeId WatchTable::by_hash(int wd) const noexcept {
   return by_wd_.find(static_cast<std::uint32_t>(wd),
                      [&](NodeId id) { return nodes_[id].wd == wd; });
 }
@@ -135,29 +138,47 @@ bool WatchTable::is_below(NodeId id, NodeId ancestor) const noexcept {
   return id == ancestor;
 }
 
+// From the last name to the first, in one pass: with one more for the size, and std::ranges::copy,
+// it was 1,350 instructions. Room for a margin before it, so that a name of up to 16 bytes is one move
+// of 16 that ends where it ends; what that writes before the name is overwritten by what comes next.
 void WatchTable::path(NodeId id, std::string& path) const {
-  std::size_t size = 0;
-  NodeId at = id;
-  for (; !is_top(at) && !is_top(nodes_[at].parent); at = nodes_[at].parent) {
-    size += 1 + names_.get(nodes_[at].name).size();
-  }
-  if (at == id) {  // "/" or ".", or the top
-    path = is_top(at) ? std::string_view() : names_.get(nodes_[at].name);
+  constexpr std::size_t margin = NamePool::margin;
+  const bool is_first = is_top(id) || is_top(nodes_[id].parent);  // "/" or ".", or the top
+  if (is_first) {
+    path = is_top(id) ? std::string_view() : names_.get(nodes_[id].name);
     return;
   }
-  // `at` is now "/", whose name is the first slash, or ".", which is told only if it is watched.
-  const bool is_relative = names_.get(nodes_[at].name) != "/";
-  const bool is_told = is_relative && nodes_[at].wd >= 0;
-  if (is_told) ++size;
-  if (is_relative && !is_told) --size;
-  path.resize(size);
-  for (; id != at; id = nodes_[id].parent) {
+  if (scratch_.empty()) scratch_.resize(1024);
+  char* begin = scratch_.data();
+  char* end = begin + scratch_.size();
+  char* at = end;
+  for (NodeId parent = nodes_[id].parent; !is_top(parent);
+       id = parent, parent = nodes_[id].parent) {
     const std::string_view name = names_.get(nodes_[id].name);
-    size -= name.size();
-    std::ranges::copy(name, path.begin() + static_cast<std::ptrdiff_t>(size));
-    if (size > 0) path[--size] = '/';
+    if (static_cast<std::size_t>(at - begin) < name.size() + 2 * margin) {
+      const auto size = static_cast<std::size_t>(end - at);
+      std::vector<char> larger(2 * (scratch_.size() + name.size()));
+      begin = larger.data();
+      end = begin + larger.size();
+      std::memcpy(end - size, at, size);
+      at = end - size;
+      scratch_.swap(larger);
+    }
+    const char* name_end = name.data() + name.size();
+    std::memcpy(at - margin, name_end - margin, margin);
+    if (name.size() > margin) std::memcpy(at - name.size(), name.data(), name.size() - margin);
+    at -= name.size();
+    *--at = '/';
   }
-  if (is_told) path[0] = '.';
+  // `id` is now "/", whose name is the first slash, or ".", which is told only if it is watched.
+  if (names_.get(nodes_[id].name) != "/") {
+    if (nodes_[id].wd >= 0) {
+      *--at = '.';
+    } else {
+      ++at;
+    }
+  }
+  path.assign(at, end);
 }
 
 std::string WatchTable::path(NodeId id) const {
@@ -204,7 +225,7 @@ NodeId WatchTable::create(NodeId parent, std::string_view text) {
     nodes_[id] = Node{};
   } else {
     id = static_cast<NodeId>(nodes_.size());
-    nodes_.emplace_back();
+    nodes_.add();
   }
   nodes_[id].name = names_.add(text);
   link(id, parent);
@@ -250,15 +271,35 @@ void WatchTable::remove_name(NodeId id) {
 }
 
 void WatchTable::bind(NodeId id, int wd, Mask mask) {
-  const NodeId first = by_wd(wd);
+  const bool is_alias = by_wd(wd) != no_node;
+  if (is_alias && guess(wd) == id) give_up_lead();
+  if (watches_ == 0) lead_ = static_cast<std::uint32_t>(wd) - id;
   nodes_[id].wd = wd;
-  if (first == no_node) {
-    by_wd_.insert(id, hash_of_wd());
-    ++watches_;
-  } else {
+  if (is_alias) {
     aliases_[wd].push_back(id);
+  } else {
+    add_wd(id);
+    ++watches_;
   }
   set_mask(id, mask);
+}
+
+void WatchTable::add_wd(NodeId id) {
+  if (guess(nodes_[id].wd) != id) by_wd_.insert(id, hash_of_wd());
+}
+
+void WatchTable::remove_wd(NodeId id) {
+  if (guess(nodes_[id].wd) != id) by_wd_.erase(id, hash_of_wd());
+}
+
+// An alias has got the place where its watch would be looked for (invariant 5): from now on all are
+// found by the hash.
+void WatchTable::give_up_lead() {
+  const std::uint32_t lead = std::exchange(lead_, no_lead);
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    const int wd = nodes_[id].wd;
+    if (wd >= 0 && static_cast<NodeId>(wd) - lead == id) by_wd_.insert(id, hash_of_wd());
+  }
 }
 
 bool WatchTable::unbind(NodeId id) {
@@ -272,7 +313,7 @@ bool WatchTable::forget_wd(NodeId id) {
   const auto others = aliases_.find(wd);
   const bool last = others == aliases_.end();
   if (by_wd(wd) == id) {
-    by_wd_.erase(id, hash_of_wd());
+    remove_wd(id);
     if (last) {
       --watches_;
     } else {
@@ -281,7 +322,7 @@ bool WatchTable::forget_wd(NodeId id) {
       nodes_[heir].bits.asked |= bits.asked;
       nodes_[heir].bits.is_root |= bits.is_root;
       nodes_[heir].bits.is_hand |= bits.is_hand;
-      by_wd_.insert(heir, hash_of_wd());
+      add_wd(heir);
       others->second.erase(others->second.begin());
     }
   } else {

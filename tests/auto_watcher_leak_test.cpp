@@ -15,6 +15,7 @@
 #include <iterator>
 #include <string>
 
+#include "support/allocations.hpp"
 #include "support/auto_watcher_checks.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -303,6 +304,34 @@ TEST_F(LeakTest, A14_RootsThatComeAndGo) {
   });
   EXPECT_THAT(test::kernel_table(watcher_.inotify_fd()), IsEmpty());
   EXPECT_TRUE(watcher_.watches().empty());
+}
+
+// Files come, are written and go, in the root and below it; once the buffers have grown, to read of
+// that allocates nothing, whether all is read at once or there is more than one read(2) takes.
+TEST(AutoWatcherSteadyState, AllocatesNothing) {
+  const test::TempDir dir;
+  fs::create_directories(dir / "a/b");
+  inotify::AutoWatcher watcher;
+  watcher.add_all(dir.path(), IN_ALL_EVENTS);
+  std::size_t counted_here = 0;
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 300; ++i) {
+      const std::string name = std::string(60, 'n') + std::to_string(i);
+      for (const char* where : {"", "a/", "a/b/"}) {
+        test::write_file(dir / (where + name), "text");
+        fs::remove(dir / (where + name));
+      }
+    }
+    const std::size_t before = test::allocations();
+    std::size_t events = 0;
+    for (auto read = watcher.read(test::at_once); !read.empty();
+         read = watcher.read(test::at_once)) {
+      events += read.size();
+    }
+    EXPECT_GE(events, 900U * 4);
+    if (round >= 6) counted_here += test::allocations() - before;
+  }
+  EXPECT_EQ(counted_here, 0U);
 }
 
 }  // namespace

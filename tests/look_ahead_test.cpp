@@ -30,7 +30,9 @@ void feed(LookAhead& look_ahead, const HandMade& made, IsNoise is_noise = {}) {
   const std::span<std::byte> room = look_ahead.room();
   ASSERT_GE(room.size(), made.bytes().size()) << "the test feeds too much at once";
   std::ranges::copy(made.bytes(), room.begin());
-  look_ahead.append(RawEvents(room.first(made.bytes().size())), is_noise);
+  const RawEvents events(room.first(made.bytes().size()));
+  look_ahead.append(events);
+  look_ahead.drop(events, is_noise);
 }
 
 class LookAheadTest : public testing::Test {
@@ -106,7 +108,7 @@ TEST_F(LookAheadTest, LeavesNoiseOut) {
 
 TEST_F(LookAheadTest, TakesOverNothingToo) {
   look_ahead_.room();
-  look_ahead_.append(RawEvents(), nothing_is_noise);
+  look_ahead_.append(RawEvents());
   EXPECT_TRUE(look_ahead_.empty());
   EXPECT_EQ(next(), "none");
 }
@@ -479,7 +481,7 @@ class LookAheadModel {
   void clear() {
     look_ahead_.clear();
     naive_.current = 0;
-    naive_.handed_out = naive_.items.size();
+    naive_.items.resize(naive_.handed_out);  // what was not handed out has never been
   }
 
   std::mt19937 random_;

@@ -648,4 +648,22 @@ TEST(WatchTable, AgreesWithAModelAfterAnyOperations) {
   }
 }
 
+TEST(WatchTable, AnAliasWhereItsWatchWouldBeLookedForIsNotTakenForIt) {  // invariant 5
+  WatchTable table;
+  const NodeId a = table.ensure("/a");
+  const NodeId b = table.ensure("/b");
+  const NodeId c = table.ensure("/c");
+  table.bind(a, 10, IN_CREATE);  // so b is where 11 would be
+  table.bind(c, 11, IN_CREATE);
+  table.bind(b, 11, IN_CREATE);
+  EXPECT_EQ(table.by_wd(10), a);
+  EXPECT_EQ(table.by_wd(11), c);
+  EXPECT_FALSE(table.unbind(c));
+  EXPECT_EQ(table.by_wd(11), b);
+  EXPECT_TRUE(table.unbind(b));
+  EXPECT_EQ(table.by_wd(11), inotify::detail::no_node);
+  EXPECT_TRUE(table.unbind(a));
+  EXPECT_EQ(table.size(), 0U);
+}
+
 }  // namespace

@@ -63,17 +63,12 @@ class EventBatch {
   /// Appends an event about `name` inside `path`, or about `path` itself if `name` is empty. `path`
   /// may be a view of this batch. On return its texts are set; the caller sets the rest.
   Event& add(std::string_view path, std::string_view name) {
-    Event& event = events_.emplace_back();
-    const bool slash = !name.empty() && !path.empty() && path.back() != '/';
-    const std::size_t size = path.size() + (slash ? 1 : 0) + name.size();
-    char* text = text_.allocate(size + 1);
-    if (!path.empty()) std::memcpy(text, path.data(), path.size());
-    if (slash) text[path.size()] = '/';
-    if (!name.empty()) std::memcpy(text + size - name.size(), name.data(), name.size());
-    text[size] = '\0';
-    event.fullpath = {text, size};
-    event.path = {text, path.size()};
-    event.name = {text + size - name.size(), name.size()};
+    const Texts texts = is_last(path, name) ? texts_ : texts_of(path, name);
+    Event& event = events_.emplace_back(blank_);
+    texts_ = texts;
+    event.fullpath = texts.fullpath;
+    event.path = texts.path;
+    event.name = texts.name;
     return event;
   }
 
@@ -86,8 +81,33 @@ class EventBatch {
   }
 
  private:
+  struct Texts {
+    std::string_view fullpath;
+    std::string_view path;
+    std::string_view name;
+  };
+
+  // A file that is made, written and closed is three events in a row with the same texts: they share
+  // them.
+  [[nodiscard]] bool is_last(std::string_view path, std::string_view name) const noexcept {
+    return !events_.empty() && texts_.name == name && texts_.path == path;
+  }
+
+  Texts texts_of(std::string_view path, std::string_view name) {
+    const bool slash = !name.empty() && !path.empty() && path.back() != '/';
+    const std::size_t size = path.size() + (slash ? 1 : 0) + name.size();
+    char* text = text_.allocate(size + 1);
+    if (!path.empty()) std::memcpy(text, path.data(), path.size());
+    if (slash) text[path.size()] = '/';
+    if (!name.empty()) std::memcpy(text + size - name.size(), name.data(), name.size());
+    text[size] = '\0';
+    return {{text, size}, {text, path.size()}, {text + size - name.size(), name.size()}};
+  }
+
   std::vector<Event> events_;
   TextArena text_;
+  Texts texts_;    // of the last event
+  Event blank_{};  // to copy: the default constructor of std::error_code is a function call
 };
 
 }  // namespace inotify::inline v0::detail

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,9 +32,12 @@ namespace inotify::inline v0::detail {
 ///      the last of them away prunes.
 ///   4. A node's path changes only by rename() and swap() of it or of a node above it; `version()`
 ///      then changes.
-///   5. wd -> node and (parent, name) -> node are changed nowhere but in bind/forget_wd and
+///   5. The watch w is found at the node w - `lead_`, if that has w, else by the hash `by_wd_`: in a
+///      first walk both are given out in order. No node but the first of a watch's names may be at
+///      that place.
+///   6. wd -> node and (parent, name) -> node are changed nowhere but in bind/forget_wd and
 ///      add_name/remove_name.
-///   6. Memory is proportional to the live nodes: ids, names and index slots of erased nodes are
+///   7. Memory is proportional to the live nodes: ids, names and index slots of erased nodes are
 ///      reused [4].
 class WatchTable {
  public:
@@ -59,7 +62,11 @@ class WatchTable {
 
   // ---- looking up
 
-  [[nodiscard]] NodeId by_wd(int wd) const noexcept;
+  [[nodiscard]] NodeId by_wd(int wd) const noexcept {
+    if (wd < 0) return no_node;
+    const NodeId id = guess(wd);
+    return id < nodes_.size() && nodes_[id].wd == wd ? id : by_hash(wd);
+  }
   [[nodiscard]] NodeId child(NodeId parent, std::string_view name) const noexcept;
   /// The named node of a path, watched or not.
   [[nodiscard]] NodeId find(std::string_view path) const noexcept;
@@ -166,10 +173,38 @@ class WatchTable {
   };
   static_assert(sizeof(Node) == 28);
 
+  // Nodes in chunks that stay where they are: a reference is good until the node is destroyed, and
+  // there is no spare half as in a vector that doubles. In a deque, which has 18 of them to a block,
+  // each access was a division.
+  class Nodes {
+   public:
+    Node& operator[](NodeId id) noexcept { return chunks_[id / chunk_size][id % chunk_size]; }
+    const Node& operator[](NodeId id) const noexcept {
+      return chunks_[id / chunk_size][id % chunk_size];
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    Node& add() {
+      if (size_ == chunks_.size() * chunk_size)
+        chunks_.push_back(std::make_unique<Node[]>(chunk_size));
+      return (*this)[static_cast<NodeId>(size_++)];
+    }
+
+   private:
+    static constexpr std::size_t chunk_size = 256;
+    std::vector<std::unique_ptr<Node[]>> chunks_;
+    std::size_t size_ = 0;
+  };
+
   static constexpr NodeId top = 0;
+  static constexpr std::uint32_t no_lead = std::uint32_t{1} << 31;  // leads to no node
 
   NodeId create(NodeId parent, std::string_view name);
   void destroy(NodeId id);
+  [[nodiscard]] NodeId guess(int wd) const noexcept { return static_cast<NodeId>(wd) - lead_; }
+  [[nodiscard]] NodeId by_hash(int wd) const noexcept;
+  void add_wd(NodeId id);
+  void remove_wd(NodeId id);
+  void give_up_lead();
   bool forget_wd(NodeId id);
   void link(NodeId id, NodeId parent) noexcept;
   void unlink(NodeId id) noexcept;
@@ -181,10 +216,12 @@ class WatchTable {
   [[nodiscard]] auto hash_of_wd() const noexcept;
   [[nodiscard]] NodeId next_below(NodeId id, NodeId first) const noexcept;
 
-  std::deque<Node> nodes_;
+  Nodes nodes_;
   NamePool names_;
   IdIndex by_name_;
   IdIndex by_wd_;
+  std::uint32_t lead_ = no_lead;       // of wds over ids
+  mutable std::vector<char> scratch_;  // where path() puts it together
   std::unordered_map<int, std::vector<NodeId>> aliases_;
   NodeId free_ = no_node;
   std::size_t watches_ = 0;
