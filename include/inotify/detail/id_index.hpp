@@ -17,8 +17,8 @@ inline constexpr NodeId no_node = UINT32_MAX;
 /// fast after any amount of churn.
 ///
 /// A slot has eight bits of the hash beside the id, as long as ids fit into the rest, so that a look-up
-/// asks for the key of nearly no id but the right one: at 100k names, 3/4 full, a name that is not there
-/// meets some nine others on its way, and each was a cache miss.
+/// asks for the key of nearly no id but the right one: when it is 3/4 full, a name that is not there
+/// meets some nine others on its way.
 class IdIndex {
  public:
   /// The id with this hash for which `is_it(id)` holds, or no_node.
