@@ -93,14 +93,10 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_co
     ec = make_error(EINVAL);
     return -1;
   }
-  int wd = -1;
-  for (int i = 0; i < most_tries; ++i) {
-    catch_up();
-    wd = set_watch(path, mask, ec);
-    if (ec || !is_outdated(path.native())) break;
-    if (table_.by_wd(wd) == no_node) release(wd);
-  }
-  if (!ec) {
+  bool is_current = false;
+  const auto set = [&] { return set_watch(path, mask, ec); };
+  int wd = watch_current(path, mask, set, is_current, ec);
+  if (!ec && is_current) {
     wd = keep_watch(path, wd, is_followed(wd) ? mask | IN_MASK_ADD : mask, ec);
   }
   end_call(!batch_.empty());
@@ -109,6 +105,25 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_co
   const Mask old = (mask & IN_MASK_ADD) != 0 && hand_.contains(wd) ? hand_[wd] : 0;
   hand_[wd] = old | (mask & IN_ALL_EVENTS);
   return wd;
+}
+
+// Watches `path` by `set`, which returns the wd, until the table knows all that has happened to the
+// names on the way there: otherwise it would take the watch for somebody else's. Not `is_current`: a
+// directory of the tree, which is known by its wd, whatever it is called by now.
+int AutoWatcher::watch_current(const std::filesystem::path& path, Mask mask,
+                               const std::function<int()>& set, bool& is_current,
+                               std::error_code& ec) {
+  for (int i = 0; i < most_tries; ++i) {
+    catch_up();
+    const int wd = set();
+    if (ec) return -1;
+    is_current = !is_outdated(path.native());
+    if (is_current) return wd;
+    refuse(wd, mask);
+    if (is_followed(wd)) return wd;
+  }
+  ec = make_error(EAGAIN);
+  return -1;
 }
 
 // What a path means is what the disk says now, so the table must not be older: it takes note of what
@@ -143,13 +158,14 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   const Mask asked = mask & IN_ALL_EVENTS;
   const Mask kept = asked | follow_bits | (mask & IN_EXCL_UNLINK);
   Directory directory;
-  const int wd = open_root(path, kept | (mask & IN_DONT_FOLLOW), directory, ec);
+  bool is_current = false;
+  const int wd = open_root(path, kept | (mask & IN_DONT_FOLLOW), directory, is_current, ec);
   if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0) return {add(path, mask)};
   if (ec) end_call(!batch_.empty());
   if (ec) throw_add_error(path, mask, ec);
 
   const int fresh_wd = is_followed(wd) ? -1 : wd;
-  const NodeId root = root_node(path.native(), wd);
+  const NodeId root = is_current ? root_node(path.native(), wd) : table_.by_wd(wd);
   table_.set_mask(root, table_.mask(root) | kept);
   table_.bits(root).is_root = 1;
   root_masks_[wd] = asked;
@@ -175,21 +191,18 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
 
 // Watches a root, and leaves it open to be listed.
 int AutoWatcher::open_root(const std::filesystem::path& path, Mask mask, Directory& directory,
-                           std::error_code& ec) {
-  int wd = -1;
+                           bool& is_current, std::error_code& ec) {
   const bool follow = (mask & IN_DONT_FOLLOW) == 0;
+  mask &= ~Mask{IN_DONT_FOLLOW};
   const detail::Override<Quiet> quiet(quiet_, {});
-  for (int i = 0; i < most_tries; ++i) {
-    catch_up();
+  const auto set = [&] {
     directory = Directory(AT_FDCWD, path.c_str(), Directory::Use::list, follow, ec);
-    if (!ec) wd = watch_open(directory, mask & ~Mask{IN_DONT_FOLLOW}, ec);
-    if (ec) return -1;
+    const int wd = ec ? -1 : watch_open(directory, mask, ec);
     const NodeId above = table_.find_above(path.native());
     quiet_ = {wd, is_watched(above) ? table_.wd(above) : -1, last_name(path.native())};
-    if (!is_outdated(path.native())) break;
-    if (table_.by_wd(wd) == no_node) release(wd);
-  }
-  return wd;
+    return wd;
+  };
+  return watch_current(path, mask, set, is_current, ec);
 }
 
 // The node of a root that has just been watched. A known wd under another path is an alias: it is
@@ -231,9 +244,10 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
 std::size_t AutoWatcher::retry_holes() {
   catch_up();
   table_.for_each([&](NodeId node) {
-    if (table_.bits(node).hole != 0) todo_.push_back(node);
+    if (table_.bits(node).hole == 0) return;
+    table_.bits(node).wanted = 1;
+    todo_.push_back(node);
   });
-  for (const NodeId node : todo_) table_.bits(node).wanted = 1;
   enter_wanted();
   retry_deferred();
   end_call(!batch_.empty());

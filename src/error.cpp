@@ -51,6 +51,8 @@ class Category final : public std::error_category {
     switch (value) {
       case ENOSPC:
         return explain("watch", detail::watch_limit(), watches_in_use());
+      case EAGAIN:
+        return "others rename what leads to the path faster than it can be watched; try again";
       case EMFILE:
         return explain_emfile();
       case EBADF:

@@ -302,4 +302,51 @@ TEST_F(UnreadTest, A15_ARootIsRemovedWithAllItHasQueued) {
   EXPECT_THAT(test::kernel_table(watcher_.inotify_fd()), IsEmpty());
 }
 
+// ---- against a second process, which never lets a name rest
+
+class UnreadRace : public UnreadTest {
+ protected:
+  // d and e are exchanged without end while `call` adds them, one after the other.
+  template <class Call>
+  void race(Call call) {
+    make("d/x");
+    make("e/y");
+    watcher_.add_all(root_, mask);
+    for (int round = 0; round < test::rounds(20) && !HasFailure(); ++round) {
+      SCOPED_TRACE("round " + std::to_string(round));
+      test::SecondProcess other([&] {
+        for (int i = 0; i < 300; ++i) test::exchange(in("d"), in("e"));
+      });
+      for (int i = 0; other.is_running(); ++i) {
+        call(in(i % 2 == 0 ? "d" : "e"));
+        if (i % 3 == 0) test::drain(watcher_);
+      }
+      test::drain(watcher_);
+      expect_whole();
+    }
+  }
+};
+
+TEST_F(UnreadRace, A4_A9_AddedByHandWhileExchanged) {
+  race([&](const std::string& path) {
+    std::error_code ec;
+    const int wd = watcher_.add(path, IN_MODIFY, ec);
+    if (ec) {
+      EXPECT_EQ(ec, std::errc::resource_unavailable_try_again) << ec.message();
+    } else {
+      EXPECT_TRUE(watcher_.wd(wd)) << "a watch that is not in the table";
+    }
+  });
+}
+
+TEST_F(UnreadRace, A4_A15_MadeARootWhileExchanged) {
+  race([&](const std::string& path) {
+    try {
+      EXPECT_FALSE(watcher_.add_all(path, mask | IN_MODIFY).empty());
+    } catch (const fs::filesystem_error& error) {
+      EXPECT_EQ(error.code(), std::errc::resource_unavailable_try_again) << error.what();
+    }
+  });
+}
+
 }  // namespace

@@ -88,8 +88,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
   [[nodiscard]] int fileno() const noexcept override { return epoll_.get(); }
 
   /// Watches one file or directory for itself. On a directory of a followed tree this adds to what
-  /// is told of it and narrows nothing. Errors: as for Watcher::add, and EINVAL for IN_ONESHOT and
-  /// IN_MASK_CREATE, which would leave holes.
+  /// is told of it and narrows nothing. Errors: as for Watcher::add, EINVAL for IN_ONESHOT and
+  /// IN_MASK_CREATE, which would leave holes, and EAGAIN if others rename what leads to `path`
+  /// faster than it can be watched (nothing is added; try again).
   int add(const std::filesystem::path& path, Mask mask) override;
   int add(const std::filesystem::path& path, Mask mask, std::error_code& ec) override;
 
@@ -97,9 +98,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
   /// descriptors set. A root that is a file is watched for itself. Calling it again for a root
   /// changes its mask (and announces what there is once more, if it announces).
   ///
-  /// A bad root throws. A directory below it that cannot be watched is a hole: `onerror` is called
-  /// with it or, without one, the next read() delivers an event with `error` and its path. What can
-  /// be watched is watched. See retry_holes().
+  /// A bad root throws, as add() does. A directory below it that cannot be watched is a hole:
+  /// `onerror` is called with it or, without one, the next read() delivers an event with `error` and
+  /// its path. What can be watched is watched. See retry_holes().
   std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                            const OnError& onerror = {}) override;
 
@@ -154,8 +155,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   bool interpret_pulled(std::size_t most);
   void catch_up();
   bool is_outdated(std::string_view path);
+  int watch_current(const std::filesystem::path& path, Mask mask, const std::function<int()>& set,
+                    bool& is_current, std::error_code& ec);
   int open_root(const std::filesystem::path& path, Mask mask, detail::Directory& directory,
-                std::error_code& ec);
+                bool& is_current, std::error_code& ec);
   NodeId root_node(std::string_view path, int wd);
 
   // ---- auto_watcher_events.cpp: one function per kind of event
