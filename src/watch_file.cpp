@@ -18,6 +18,7 @@
 #include <utility>
 
 #include <inotify/detail/deadline.hpp>
+#include <inotify/detail/directory.hpp>
 
 namespace inotify::inline v0 {
 namespace {
@@ -261,7 +262,7 @@ void FileWatch::enter(Walk& walk, detail::UniqueFd next, Route& route, std::erro
 }
 
 int FileWatch::watch(int fd, Mask mask, std::error_code& ec) {
-  const int wd = instance_.add_watch(("/proc/self/fd/" + std::to_string(fd)).c_str(), mask, ec);
+  const int wd = instance_.add_watch(detail::DescriptorPath(fd).c_str(), mask, ec);
   if (wd >= 0 && !contains(watches_, wd)) watches_.push_back(wd);
   return wd;
 }
