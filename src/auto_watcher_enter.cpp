@@ -196,7 +196,9 @@ bool AutoWatcher::is_lost(NodeId node) {
   table_.path(node, path_);
   const Directory directory(AT_FDCWD, path_.c_str(), Directory::Use::name_only, true, ec);
   if (!ec) verify(node, directory, ec);
-  return static_cast<bool>(ec);
+  // Any other error says nothing of where it is.
+  return ec == std::errc::no_such_file_or_directory || ec == std::errc::not_a_directory ||
+         ec == std::errc::too_many_symbolic_link_levels || ec.value() == ESTALE;
 }
 
 // `found_` is what the listing of a directory that has its watch showed.

@@ -23,6 +23,7 @@ void AutoWatcher::on_overflow() {
       if ((raw.mask & (IN_UNMOUNT | IN_IGNORED)) != 0) on_self(node, {raw.wd, IN_IGNORED, 0, {}});
     }
   }
+  released_.clear();  // their IN_IGNOREDs have been read, or are lost
   for (const int wd : dead_watches()) {
     if (table_.by_wd(wd) != no_node) on_self(table_.by_wd(wd), {wd, IN_IGNORED, 0, {}});
   }
