@@ -172,7 +172,7 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   const bool is_refused = inherited(table_.parent(root)) != 0 && !accepts(root);
   table_.bits(root).asked = wish(root, is_refused) & IN_ALL_EVENTS;
 
-  Walk walk{{wd}, {}};
+  Walk walk{{wd}};
   {
     const detail::Override<Walk*> walking(walk_, &walk);
     const detail::Override announcing(announce_, options_.announce);
@@ -186,6 +186,7 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   if (onerror) {
     for (const auto& [hole, cause] : walk.holes) onerror({"inotify: add_all", hole, cause});
   }
+  std::erase_if(walk.wds, [&](int one) { return table_.by_wd(one) == no_node; });
   return std::move(walk.wds);
 }
 
@@ -318,10 +319,12 @@ std::size_t AutoWatcher::pull(std::size_t bytes, std::error_code& ec) {
   const auto is_noise = [&](const RawEvent& raw) {
     if ((raw.mask & IN_IGNORED) != 0) return released_.erase(raw.wd) != 0;
     if (!raw.is_dir() || (raw.mask & ~(listing_bits | IN_ISDIR)) != 0) return false;
+    if (is_scanning_) return true;
     return raw.name.empty() ? raw.wd == quiet_.wd
                             : raw.wd == quiet_.parent_wd && raw.name == quiet_.name;
   };
-  const bool may_be_noise = !released_.empty() || quiet_.wd >= 0 || quiet_.parent_wd >= 0;
+  const bool may_be_noise =
+      !released_.empty() || is_scanning_ || quiet_.wd >= 0 || quiet_.parent_wd >= 0;
   std::size_t pulled = 0;
   while (pulled < bytes) {
     const RawEvents events = instance_.read(look_ahead_.room(), ec);

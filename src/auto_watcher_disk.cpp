@@ -15,7 +15,7 @@ using detail::no_node;
 // says (else -1), that may have been in the middle of a rename, so that only some of its events
 // were seen. The fence lets that come to its end, and all that was queued of the directory by then
 // is left to the listing, which is younger.
-void AutoWatcher::list(const Directory& directory, int fresh_wd, std::error_code& ec) {
+void AutoWatcher::list(Directory& directory, int fresh_wd, std::error_code& ec) {
   if (fresh_wd >= 0) {
     directory.fence();
     pull_queued();

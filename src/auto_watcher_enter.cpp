@@ -26,19 +26,21 @@ void AutoWatcher::want(NodeId parent, std::string_view name, bool told) {
 
 // Breadth first, so that parents are reported before children and siblings share their open parent.
 void AutoWatcher::enter_wanted() {
-  while (!todo_.empty()) {
-    const NodeId node = todo_.front();
-    todo_.pop_front();
-    if (!table_.is_live(node) || table_.bits(node).wanted == 0) continue;
-    try {
-      enter(node);
-    } catch (...) {  // the user's filter: the next call goes on from here
-      todo_.push_front(node);
-      throw;
-    }
-  }
+  while (!todo_.empty()) enter_next();
   opened_ = {};
   opened_wd_ = -1;
+}
+
+void AutoWatcher::enter_next() {
+  const NodeId node = todo_.front();
+  todo_.pop_front();
+  if (!table_.is_live(node) || table_.bits(node).wanted == 0) return;
+  try {
+    enter(node);
+  } catch (...) {  // the user's filter: the next call goes on from here
+    todo_.push_front(node);
+    throw;
+  }
 }
 
 // No longer wanted: somebody else's business, or nobody's.
@@ -123,10 +125,9 @@ void AutoWatcher::enter(NodeId node) {
   above->fence();
   pull_queued();
 
-  const bool is_unknown = wd >= 0 && table_.by_wd(wd) == no_node;
   const bool is_touched = look_ahead_.touches(parent_wd, name);
   const bool is_leaving = !is_touched && leaves(parent);
-  if (is_unknown && (is_touched || is_leaving || ec)) release(wd);
+  if (wd >= 0 && (is_touched || is_leaving || ec)) refuse(wd, mask);
   if (is_touched)
     return drop(node);  // the event that touches it will enter it, if it is still to be
   if (is_leaving) return defer(node, ec);
@@ -137,7 +138,10 @@ void AutoWatcher::enter(NodeId node) {
   const bool is_known = table_.wd(node) == wd && is_followed(wd);
   const NodeId entered = take_over(node, wd, mask);
   if (entered == no_node) return;
-  if (walk_ != nullptr) walk_->wds.push_back(wd);
+  if (walk_ != nullptr) {
+    walk_->wds.push_back(wd);
+    ++walk_->directories;
+  }
   report_found(entered, !is_known || walk_ != nullptr);  // an add_all announces all that is there
 }
 
@@ -243,7 +247,11 @@ void AutoWatcher::enter_root(NodeId root, Directory directory, int fresh_wd, std
   if (ec) return give_up(root, ec);
   table_.bits(root).hole = 0;
   report_found(root, true);
-  enter_wanted();
+  if (walk_ != nullptr && fresh_wd >= 0) {
+    walk();
+  } else {
+    enter_wanted();
+  }
 }
 
 // Enters a known root again, if its path still leads to it.

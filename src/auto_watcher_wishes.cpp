@@ -31,10 +31,14 @@ bool AutoWatcher::strays(const Directory& directory, const Directory& parent) co
 
 bool AutoWatcher::accepts(NodeId node) {
   if (!options_.add_filter) return true;
-  question_.clear();
   table_.path(table_.parent(node), path_);
-  Event& event = question_.add(path_, table_.name(node));
-  event.wd = table_.wd(table_.parent(node));
+  return accepts(table_.wd(table_.parent(node)), path_, table_.name(node));
+}
+
+bool AutoWatcher::accepts(int wd, std::string_view path, std::string_view name) {
+  question_.clear();
+  Event& event = question_.add(path, name);
+  event.wd = wd;
   event.mask = IN_CREATE | IN_ISDIR;
   event.synthetic = true;
   return options_.add_filter(event);

@@ -45,6 +45,14 @@ Directory::Directory(int at, const char* path, Use use, bool follow, std::error_
   ec = is_open() ? std::error_code{} : make_error(errno);
 }
 
+Directory Directory::duplicate(std::error_code& ec) const {
+  Directory copy;
+  copy.fd_ = UniqueFd(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
+  copy.is_listed_ = is_listed_;
+  ec = copy.is_open() ? std::error_code{} : make_error(errno);
+  return copy;
+}
+
 unsigned char Directory::type_of(const char* name) const noexcept {
   struct stat status {};
   if (::fstatat(fd(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) return DT_UNKNOWN;
@@ -52,7 +60,8 @@ unsigned char Directory::type_of(const char* name) const noexcept {
 }
 
 void Directory::list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
-                          std::error_code& ec) const {
+                          std::error_code& ec) {
+  is_listed_ = true;
   alignas(dirent64) std::array<std::byte, 32 * 1024> buffer;
   ec.clear();
   for (bool is_over = false; !is_over;) {
@@ -79,6 +88,10 @@ void Directory::fence() const noexcept {
     text[256] = '\0';
     return text;
   }();
+  if (is_listed_) {
+    std::array<std::byte, 1024> nothing;
+    if (::getdents64(fd(), nothing.data(), nothing.size()) == 0 || errno == ENOENT) return;
+  }
   struct stat status {};
   [[maybe_unused]] const int refused = ::fstatat(fd(), name.data(), &status, 0);
 }

@@ -156,8 +156,17 @@ const LookAhead::Entry* LookAhead::first_of_name(int wd, std::string_view name) 
 }
 
 bool LookAhead::touches(int wd, std::string_view name) {
+  if (empty()) return false;
   const Entry* entry = first_of_name(wd, name);
   while (entry != nullptr && !is_to_come(*entry)) entry = entry->next_of_name;
+  return entry != nullptr;
+}
+
+bool LookAhead::speaks_of(int wd) {
+  index();
+  const auto it = by_wd_.find(wd);
+  const Entry* entry = it == by_wd_.end() ? nullptr : it->second.first;
+  while (entry != nullptr && !is_to_come(*entry)) entry = entry->next_of_wd;
   return entry != nullptr;
 }
 

@@ -66,7 +66,8 @@ int Watcher::add(const std::filesystem::path& path, Mask mask) {
 }
 
 int Watcher::add(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
-  const std::uint64_t begin = mark(path.native());
+  const NodeId above = table_.find_above(path.native());
+  const std::uint64_t begin = mark(above == no_node ? 0 : table_.mask(above));
   const std::size_t before = num_watches();
   int wd = set_watch(path, mask, ec);
   if (!ec) wd = keep_watch(path, wd, mask, ec);
@@ -118,24 +119,27 @@ int Watcher::bind(std::string_view path, int wd, Mask mask) {
   return wd;
 }
 
-// The place in the stream before which nothing can concern a watch that is about to begin at
-// `path`. Only a directory that reports renames can tell of one.
-std::uint64_t Watcher::mark(std::string_view path) const noexcept {
-  const NodeId node = table_.find_above(path);
-  if (node == no_node || (table_.mask(node) & name_bits) == 0) return position_;
+// The same for a name in a directory. Nearly always nothing is known of either.
+NodeId Watcher::keep_watch(NodeId parent, std::string_view name, int wd, Mask mask) {
+  NodeId node = table_.child(parent, name);
+  if (node == no_node && table_.by_wd(wd) == no_node) {
+    node = table_.ensure_child(parent, name);
+    table_.bind(node, wd, mask & kept_bits);
+    return node;
+  }
+  std::string path = table_.path(parent);
+  if (!path.ends_with('/')) path += '/';
+  std::error_code gone;
+  keep_watch(path.append(name), wd, mask, gone);
+  return table_.find(path);
+}
+
+// The place in the stream before which nothing can concern a watch that is about to begin in a
+// directory with that mask. Only one that reports renames can tell of one.
+std::uint64_t Watcher::mark(Mask mask) const noexcept {
+  if ((mask & name_bits) == 0) return position_;
   std::error_code ec;
   return position_ + instance_.readable(ec);
-}
-
-std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
-                                  const OnError& onerror) {
-  std::vector<int> wds;
-  for (const int wd : add_iter(path, mask, onerror)) wds.push_back(wd);
-  return wds;
-}
-
-WalkRange Watcher::add_iter(const std::filesystem::path& path, Mask mask, OnError onerror) {
-  return {*this, path.native(), mask, std::move(onerror)};
 }
 
 void Watcher::remove(int wd) {

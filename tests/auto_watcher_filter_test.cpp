@@ -131,7 +131,7 @@ TEST_F(FilterTest, A13_AskedForAMovedInTree) {
 
 TEST_F(FilterTest, A13_ARefusedDirectoryIsNotOpened) {
   make("no/deep");
-  make("yes");
+  make("yes/deep");
   fs::create_directories(dir_ / "new/no/deep");
   inotify::Watcher witness;
   const inotify::Mask looking = IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE;

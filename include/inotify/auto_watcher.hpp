@@ -14,10 +14,15 @@
 
 #include <inotify/detail/directory.hpp>
 #include <inotify/detail/look_ahead.hpp>
+#include <inotify/detail/tree_scan.hpp>
 #include <inotify/detail/unique_fd.hpp>
 #include <inotify/watcher.hpp>
 
 namespace inotify::inline v0 {
+
+namespace detail {
+class Crew;
+}
 
 /// What an AutoWatcher does after an overflow, besides saying so and watching all anew.
 enum class OverflowPolicy {
@@ -74,6 +79,15 @@ class INOTIFY_API AutoWatcher : public Watcher {
     OverflowPolicy overflow = OverflowPolicy::report;
     /// Whether to stay on the file system of the root.
     bool one_file_system = false;
+    /// How many threads add_all walks with. They end before it returns. Two take two thirds of the
+    /// time if the tree is in the kernel's cache, and far less if it is not, for some more CPU; what
+    /// a walk does is mostly wait for locks and disks. 0: it walks in the thread that calls, which
+    /// costs a tenth more; so it does, whatever is said here, if there is an add_filter.
+    std::size_t threads = 1;
+    /// Called by add_all every now and then, in the thread that calls it, with the number of
+    /// directories it has watched so far. It must not call the watcher. What it throws passes through
+    /// add_all; what is missing then is watched by the next read().
+    std::function<void(std::size_t directories)> progress{};
   };
 
   AutoWatcher();
@@ -198,6 +212,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   void want(NodeId parent, std::string_view name, bool told);
   void enter_wanted();
+  void enter_next();
   void enter(NodeId node);
   NodeId take_over(NodeId node, int wd, Mask mask);
   bool is_lost(NodeId node);
@@ -212,9 +227,26 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void report_hole(std::string_view path, std::error_code ec);
   bool leaves(NodeId node);
 
+  // ---- auto_watcher_walk.cpp: watching what is at rest, in bulk
+
+  struct Scan {
+    detail::TreeScan scan;
+    detail::TreeScan::Notes notes{};
+    bool has_more = false;
+    bool is_running = false;
+  };
+  void walk();
+  std::size_t scan(detail::Crew& crew, std::size_t most);
+  void run(detail::Crew& crew, std::vector<Scan>& scans);
+  void adopt(const detail::TreeScan::Notes& notes);
+  NodeId adopt(NodeId parent, std::string_view name, const detail::TreeScan::Note& note);
+  bool is_unsettled(NodeId node);
+  void enter_anew(NodeId node);
+  void disown(int wd);
+
   // ---- auto_watcher_disk.cpp: from a node to the directory on disk
 
-  void list(const detail::Directory& directory, int fresh_wd, std::error_code& ec);
+  void list(detail::Directory& directory, int fresh_wd, std::error_code& ec);
   void barrier(NodeId parent);
   int watch_open(const detail::Directory& directory, Mask mask, std::error_code& ec);
   void verify(NodeId node, const detail::Directory& directory, std::error_code& ec);
@@ -230,6 +262,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   [[nodiscard]] Mask inherited(NodeId parent) const noexcept;
   Mask wish(NodeId node, bool is_refused);
   bool accepts(NodeId node);
+  bool accepts(int wd, std::string_view path, std::string_view name);
   [[nodiscard]] bool strays(const detail::Directory& directory,
                             const detail::Directory& parent) const;
   void settle_in(NodeId node);
@@ -286,12 +319,18 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // Watches forgotten in an overflow and not met again yet, by wd.
   std::unordered_map<int, Old> old_;
 
-  // Of an add_all under way: the watches it set, the holes it found.
+  // Of an add_all under way: the watches it set, the holes it found; and of the scan it is at, the
+  // kernel's mask, and the directories by their numbers.
   struct Walk {
     std::vector<int> wds;
-    std::vector<std::pair<std::string, std::error_code>> holes;
+    std::size_t directories = 1;  // of them, without those that are to be watched anew
+    std::vector<std::pair<std::string, std::error_code>> holes{};
+    Mask mask = 0;
+    std::vector<NodeId> nodes{};
+    std::vector<int> disowned{};
   };
   Walk* walk_ = nullptr;
+  bool is_scanning_ = false;  // so what is listed is not known yet
 };
 
 }  // namespace inotify::inline v0

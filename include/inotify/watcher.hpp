@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <inotify/detail/event_batch.hpp>
@@ -231,7 +232,9 @@ class INOTIFY_API Watcher {
   int replace_mask(detail::NodeId node, const std::filesystem::path& path, Mask mask,
                    std::error_code& ec);
   int bind(std::string_view path, int wd, Mask mask);
-  std::uint64_t mark(std::string_view path) const noexcept;
+  detail::NodeId keep_watch(detail::NodeId parent, std::string_view name, int wd, Mask mask);
+  std::uint64_t mark(Mask mask) const noexcept;
+  void scan(WalkRange& walk, std::vector<int>& wds);
   bool is_younger(detail::NodeId node, std::uint64_t position) const;
   void lose_name(detail::NodeId parent, std::string_view name);
 
@@ -293,12 +296,13 @@ class INOTIFY_API WalkRange {
 
   void advance();
   void list(const std::string& path);
+  void take_over(const std::vector<std::pair<std::string, std::error_code>>& failed);
   void fail(const std::string& path, std::error_code ec);
 
   Watcher* watcher_;
   Mask mask_;
   OnError onerror_;
-  std::string current_;            // watched, not listed yet
+  std::string current_;            // watched, not listed yet; empty: it is
   bool is_root_ = true;            // current_ is the root
   std::vector<std::string> todo_;  // seen in a listing, not watched yet
   int wd_ = -1;

@@ -153,6 +153,11 @@ class Contract {
 
   /// Watches what is in `in` by now; the consumer knows it.
   void start() { start_at(in()); }
+  /// The same, and the consumer is told what there is, if the watcher's options say so.
+  void start_knowing_nothing() {
+    roots_.push_back(in());
+    watcher_->add_all(in(), mask_);
+  }
   /// The same for a further root, which must not lie in another.
   void start_at(const std::string& root) {
     watcher_->add_all(root, mask_);
@@ -193,6 +198,12 @@ class Contract {
       ADD_FAILURE() << "created twice: " << replay_.twice().front() << '\n'
                     << log_of(replay_.twice().front());
     }
+    check_watches();
+  }
+
+  /// The same without the stream: the table equals the kernel's, and every directory reports.
+  void check_watches() {
+    const Tree now = disk();
     check_table(now);
     check_coverage(now);
   }

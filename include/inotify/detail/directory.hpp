@@ -48,7 +48,7 @@ class Directory {
   /// Calls `visit(name, type)` for each entry but "." and "..", with `type` a DT_* constant, never
   /// DT_UNKNOWN for what still exists. `name` is valid during the call.
   template <class Visit>
-  void list(Visit visit, std::error_code& ec) const {
+  void list(Visit visit, std::error_code& ec) {
     struct Caller {
       static void call(void* visit, std::string_view name, unsigned char type) {
         (*static_cast<Visit*>(visit))(name, type);
@@ -62,14 +62,19 @@ class Directory {
 
   /// A look-up that must take this directory's lock, and so returns only when a rename, unlink or
   /// creation that was under way in it is over and its events are queued [18]. A name of 256 bytes
-  /// does it (ENAMETOOLONG) and leaves no dentry behind.
+  /// does it (ENAMETOOLONG, 0.9 us) and leaves no dentry behind; after list() one more getdents64(2),
+  /// at the end, takes the same lock (0.15 us), though it makes an IN_ACCESS.
   void fence() const noexcept;
+
+  /// The same directory under another descriptor.
+  [[nodiscard]] Directory duplicate(std::error_code& ec) const;
 
  private:
   void list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
-                 std::error_code& ec) const;
+                 std::error_code& ec);
 
   UniqueFd fd_;
+  bool is_listed_ = false;
 };
 
 }  // namespace inotify::inline v0::detail

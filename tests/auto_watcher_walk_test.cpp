@@ -1,0 +1,203 @@
+// add_all's walk in bulk: it is as good as entering each directory with care, whatever others do
+// meanwhile, with any number of threads.
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "support/auto_watcher_checks.hpp"
+#include "support/churn.hpp"
+#include "support/contract.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using inotify::AutoWatcher;
+using test::Contract;
+
+using Options = AutoWatcher::Options;
+
+// ---- while others change the tree
+
+enum class Filter { none, all };
+
+Options options(std::size_t threads, Filter filter, bool announce) {
+  Options options;
+  options.threads = threads;
+  options.announce = announce;
+  options.overflow = inotify::OverflowPolicy::announce;
+  if (filter == Filter::all) options.add_filter = [](const inotify::Event&) { return true; };
+  return options;
+}
+
+class WalkRace : public testing::TestWithParam<std::tuple<std::size_t, Filter>> {
+ protected:
+  // Each round: a tree is made, and others begin to change it everywhere; in the midst of that it is
+  // watched.
+  void race(bool announce) {
+    for (int round = 1; round <= test::rounds(12) && !HasFailure(); ++round) {
+      const auto seed = static_cast<std::uint64_t>(test::number("INOTIFY_SEED", round));
+      SCOPED_TRACE("INOTIFY_SEED=" + std::to_string(seed));
+      const auto [threads, filter] = GetParam();
+      Contract contract(options(threads, filter, announce));
+      churn(contract, seed, 50);
+      test::SecondProcess one([&] { churn(contract, seed + 1'000'000, 8); });
+      test::SecondProcess other([&] { churn(contract, seed + 2'000'000, 8); });
+      contract.start_knowing_nothing();
+      while (one.is_running() || other.is_running()) contract.step();
+      contract.drain();
+      if (announce) contract.check();
+      if (!announce) contract.check_watches();
+      contract.check_silent(contract.out());
+    }
+  }
+
+  // `count` operations in each of some trees, which lie in one another, so that to watch the first
+  // takes a while.
+  static void churn(const Contract& contract, std::uint64_t seed, int count) {
+    for (std::uint64_t i = 0; i < 24; ++i) {
+      std::string tree = contract.in();
+      for (std::uint64_t level = 0; level <= i % 4; ++level) tree += '/' + std::to_string(i / 4);
+      fs::create_directories(tree);
+      test::Churn(tree, contract.out(), seed * 100 + i).run(count);
+    }
+  }
+};
+
+TEST_P(WalkRace, A2_A3_WhatIsAnnouncedAndReplayedIsTheDisk) { race(true); }
+
+TEST_P(WalkRace, A1_A4_EveryDirectoryIsWatchedUnderItsPath) { race(false); }
+
+INSTANTIATE_TEST_SUITE_P(Walk, WalkRace,
+                         testing::Values(std::tuple(0, Filter::none), std::tuple(1, Filter::none),
+                                         std::tuple(1, Filter::all), std::tuple(3, Filter::none)),
+                         [](const auto& one) {
+                           return std::to_string(std::get<0>(one.param)) + "Threads" +
+                                  (std::get<1>(one.param) == Filter::all ? "Filtered" : "");
+                         });
+
+// ---- a tree at rest
+
+class WalkTest : public test::ContractTest {
+ protected:
+  // Three levels of `width` directories, with a file in each.
+  void make_tree(int width) const {
+    for (int i = 0; i < width * width * width; ++i) {
+      const std::string path =
+          contract_.in(std::to_string(i / width / width) + '/' + std::to_string(i / width % width) +
+                       '/' + std::to_string(i % width));
+      fs::create_directories(path);
+      test::write_file(path + "/file");
+    }
+  }
+
+  static std::size_t entries(const fs::path& directory) {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+  }
+
+  Contract contract_;
+};
+
+TEST_F(WalkTest, A1_A2_A3_AnyNumberOfThreadsFindsAllOnce) {
+  make_tree(12);  // more than one piece of the walk
+  for (const std::size_t threads : {0U, 1U, 2U, 7U}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    test::Probe watcher(options(threads, Filter::none, true));
+    const auto wds = watcher.add_all(contract_.in(), test::contract_mask);
+    EXPECT_EQ(wds.size(), 1U + 12 + 144 + 1728);
+    EXPECT_EQ(wds.size(), watcher.num_watches());
+    EXPECT_EQ(std::set<int>(wds.begin(), wds.end()).size(), wds.size());
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
+    test::Replay replay;
+    test::apply(replay, test::drain(watcher));
+    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(contract_.in())), "");
+    EXPECT_TRUE(replay.twice().empty());
+  }
+}
+
+TEST_F(WalkTest, A14_NothingOfTheThreadsIsLeft) {
+  make_tree(3);
+  const fs::path here = fs::current_path();
+  sigset_t before{};
+  sigset_t after{};
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  test::Probe watcher(options(2, Filter::none, false));
+  const std::size_t threads = entries("/proc/self/task");
+  const std::size_t descriptors = entries("/proc/self/fd");
+  watcher.add_all(contract_.in(), test::contract_mask);
+  EXPECT_EQ(entries("/proc/self/task"), threads);
+  EXPECT_EQ(entries("/proc/self/fd"), descriptors);
+  EXPECT_EQ(fs::current_path(), here);
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  for (int signal = 1; signal < SIGRTMAX; ++signal)
+    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+}
+
+// Not as many descriptors at a time as there are levels.
+TEST_F(WalkTest, A1_ADeepTree) {
+  std::string path = contract_.in();
+  for (int depth = 0; depth < 450; ++depth) {
+    path += "/d";
+    fs::create_directory(path);
+    if (depth % 50 == 0) fs::create_directory(path + "/e");
+  }
+  test::Probe watcher(options(1, Filter::none, true));
+  EXPECT_EQ(watcher.add_all(contract_.in(), test::contract_mask).size(), 1U + 450 + 9);
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
+  test::Replay replay;
+  test::apply(replay, test::drain(watcher));
+  EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(contract_.in())), "");
+  EXPECT_TRUE(replay.twice().empty());
+}
+
+// ---- progress, and what is thrown
+
+TEST_F(WalkTest, ProgressCountsTheDirectories) {
+  make_tree(12);
+  for (const std::size_t threads : {0U, 1U, 2U}) {
+    std::vector<std::size_t> counts;
+    Options with = options(threads, Filter::none, false);
+    with.progress = [&](std::size_t directories) { counts.push_back(directories); };
+    test::Probe watcher(std::move(with));
+    watcher.add_all(contract_.in(), test::contract_mask);
+    EXPECT_GT(counts.size(), 2U);
+    EXPECT_TRUE(std::ranges::is_sorted(counts));
+    EXPECT_EQ(counts.back(), watcher.num_watches());
+  }
+}
+
+TEST_F(WalkTest, A1_WhatProgressOrTheFilterThrowsPassesThroughAndTheRestIsWatchedLater) {
+  make_tree(12);
+  for (const std::size_t threads : {0U, 1U, 2U}) {
+    for (const int at : {1, 2, 700}) {
+      for (const Filter filter : {Filter::none, Filter::all}) {
+        SCOPED_TRACE(std::to_string(threads) + " threads, call " + std::to_string(at));
+        int calls = 0;
+        const auto count = [&] {
+          if (++calls == at) throw std::runtime_error("enough");
+        };
+        Options with = options(threads, Filter::none, true);
+        if (filter == Filter::none) with.progress = [&](std::size_t) { count(); };
+        if (filter == Filter::all)
+          with.add_filter = [&](const inotify::Event&) { return count(), true; };
+        if (filter == Filter::none && at > 2) continue;
+        test::Probe watcher(std::move(with));
+        EXPECT_THROW(watcher.add_all(contract_.in(), test::contract_mask), std::runtime_error);
+        EXPECT_LT(watcher.num_watches(), 1U + 12 + 144 + 1728);
+        test::Replay replay;
+        test::apply(replay, test::drain(watcher));
+        EXPECT_EQ(watcher.num_watches(), 1U + 12 + 144 + 1728);
+        EXPECT_EQ(test::audit_on_disk(watcher), "");
+        EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(contract_.in())), "");
+        EXPECT_TRUE(replay.twice().empty());
+      }
+    }
+  }
+}
+
+}  // namespace
