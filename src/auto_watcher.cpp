@@ -25,8 +25,8 @@ namespace {
 constexpr Mask refused_bits = IN_ONESHOT | IN_MASK_CREATE;
 
 // A read() delivers no more than about so many events: what one read(2) gives. The rest stays in the
-// look-ahead. (With four times as many, draining took 1.22 instead of 1.17 of a bare walk: caches.)
-constexpr std::size_t max_batch = 2048;
+// look-ahead.
+constexpr std::size_t max_batch = 512;
 
 // What barriers pull is no longer bounded by the kernel. If others are faster than the reader for so
 // long that the look-ahead holds this much, that is an overflow like the kernel's own.
@@ -290,9 +290,10 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
 // that was all.
 bool AutoWatcher::interpret_pulled(std::size_t most) {
   const std::uint64_t mark = look_ahead_.received();
-  RawEvent raw;
-  while (look_ahead_.passed() < mark && batch_.size() < most && look_ahead_.next(raw)) {
-    interpret(raw);
+  while (look_ahead_.passed() < mark && batch_.size() < most) {
+    const RawEvent* raw = look_ahead_.next();
+    if (raw == nullptr) break;
+    interpret(*raw);
   }
   if (look_ahead_.empty()) {
     retry_deferred();
@@ -332,6 +333,7 @@ std::size_t AutoWatcher::pull(std::size_t bytes, std::error_code& ec) {
     pulled += events.bytes().size();
     owed_ -= std::min(owed_, events.bytes().size());
     look_ahead_.append(events);
+    prefetch(events);
     if (may_be_noise) look_ahead_.drop(events, is_noise);
   }
   return pulled;

@@ -14,48 +14,60 @@ using detail::no_node;
 
 namespace {
 
-constexpr Mask always_told = IN_Q_OVERFLOW | IN_UNMOUNT | IN_IGNORED;
 constexpr std::size_t untold = SIZE_MAX;
 
 }  // namespace
-
-void AutoWatcher::interpret(const RawEvent& raw) {
-  if ((raw.mask & IN_Q_OVERFLOW) != 0)
-    return on_overflow();  // before any look-up: its wd is -1 [15]
-  const NodeId node = table_.by_wd(raw.wd);
-  if (node == no_node)
-    return;  // the watch is gone with its directory, and what is left of it means nothing
-  if (raw.name.empty()) {
-    on_self(node, raw);
-  } else if (table_.bits(node).asked == 0) {
-    tell(node, raw);
-  } else if ((raw.mask & IN_CREATE) != 0) {
-    on_create(node, raw);
-  } else if ((raw.mask & IN_DELETE) != 0) {
-    on_delete(node, raw);
-  } else if ((raw.mask & IN_MOVED_FROM) != 0) {
-    const bool is_doubtful = look_ahead_.current().is_doubtful;
-    if (on_moved_from(node, raw) && is_doubtful) settle(node, raw);
-  } else if ((raw.mask & IN_MOVED_TO) != 0) {
-    on_moved_to(node, raw);
-  } else {
-    tell(node, raw);
-  }
-}
 
 // ---- telling
 
 // Reports the event if the consumer asked for it, and of its bits those it asked for [36]. Returns
 // its index in the batch, or `untold`.
 std::size_t AutoWatcher::tell(NodeId node, const RawEvent& raw) {
-  const auto& bits = table_.bits(node);
-  Mask asked = bits.asked;
-  if (bits.is_hand != 0) asked |= hand_.at(raw.wd);
-  const Mask told = raw.mask & (asked | always_told);
-  if (told == 0) return untold;
+  const Mask asked = this->asked(node, raw.wd);
+  if ((raw.mask & asked) == 0) return untold;
   const std::size_t index = batch_.size();
-  report(node, raw).mask = told | (raw.mask & IN_ISDIR);
+  report(node, raw).mask &= asked | IN_ISDIR;
   return index;
+}
+
+// ---- events
+
+// What concerns a file is told together with all that follows it about the same name.
+void AutoWatcher::interpret(const RawEvent& raw) {
+  if ((raw.mask & IN_Q_OVERFLOW) != 0)
+    return on_overflow();  // before any look-up: its wd is -1 [15]
+  const NodeId node = table_.by_wd(raw.wd);
+  if (node == no_node)
+    return;  // the watch is gone with its directory, and what is left of it means nothing
+  if ((raw.mask & ~alike) != 0 && act(node, raw)) return;
+  const Mask asked = this->asked(node, raw.wd);
+  if ((raw.mask & asked) == 0) return;
+  report(node, raw).mask &= asked | IN_ISDIR;
+  while (const RawEvent* next = look_ahead_.next_alike(alike)) {
+    if ((next->mask & asked) != 0) report_again(*next).mask &= asked | IN_ISDIR;
+  }
+}
+
+// Does what the event means for the table. Returns whether it has told it, too.
+bool AutoWatcher::act(NodeId node, const RawEvent& raw) {
+  if (raw.name.empty()) {
+    on_self(node, raw);
+  } else if (table_.bits(node).asked == 0) {
+    return false;
+  } else if ((raw.mask & IN_CREATE) != 0) {
+    if (!raw.is_dir()) {
+      forget_name(node, raw.name);
+      return false;
+    }
+    on_create(node, raw);
+  } else if ((raw.mask & IN_DELETE) != 0) {
+    on_delete(node, raw);
+  } else if ((raw.mask & IN_MOVED_FROM) != 0) {
+    on_moved_from(node, raw);
+  } else if ((raw.mask & IN_MOVED_TO) != 0) {
+    on_moved_to(node, raw);
+  }
+  return true;
 }
 
 // Takes out what is queued of a directory whose listing is younger than that. Who asked for more
@@ -117,8 +129,7 @@ void AutoWatcher::on_unmount(NodeId node, const RawEvent& raw) {
 // ---- names come and go
 
 // Whatever the table has under a name that now stands for something else.
-void AutoWatcher::forget_name(NodeId parent, std::string_view name) {
-  if (!table_.has_children(parent)) return;
+void AutoWatcher::forget_child(NodeId parent, std::string_view name) {
   const NodeId node = table_.child(parent, name);
   if (node == no_node) return;
   if (is_watched(node) && table_.bits(node).asked == 0) {

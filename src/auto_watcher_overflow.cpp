@@ -15,7 +15,8 @@ void AutoWatcher::on_overflow() {
   while (again) {
     again = false;
     pull_queued();
-    for (RawEvent raw; look_ahead_.next(raw);) {
+    while (const RawEvent* next = look_ahead_.next()) {
+      const RawEvent& raw = *next;
       again = again || (raw.mask & IN_Q_OVERFLOW) != 0;
       const NodeId node = table_.by_wd(raw.wd);
       if (node == no_node) continue;

@@ -28,11 +28,16 @@ const AutoWatcher::Entry* AutoWatcher::next_name_event(const Entry& entry, int w
   const Entry* one = look_ahead_.following(entry, wd);
   const Entry* other = wd == other_wd ? nullptr : look_ahead_.following(entry, other_wd);
   if (one == nullptr || other == nullptr) return one == nullptr ? other : one;
-  return one->sequence < other->sequence ? one : other;
+  return one->position < other->position ? one : other;
+}
+
+void AutoWatcher::on_moved_from(NodeId parent, const RawEvent& raw) {
+  const bool is_doubtful = look_ahead_.current().is_doubtful;
+  if (depart(parent, raw) && is_doubtful) settle(parent, raw);
 }
 
 // Returns whether the name is gone, as far as the consumer knows: not after an exchange.
-bool AutoWatcher::on_moved_from(NodeId parent, const RawEvent& raw) {
+bool AutoWatcher::depart(NodeId parent, const RawEvent& raw) {
   const Entry* to = find_arrival(parent, raw);
   if (to == nullptr) {  // gone to where we do not watch, or not yet
     on_delete(parent, raw);
@@ -168,7 +173,7 @@ void AutoWatcher::on_moved_to(NodeId parent, const RawEvent& raw) {
   if (back != nullptr && exchanges(parent, raw, *back)) {
     const RawEvent leaving = back->raw;
     look_ahead_.take(*back);
-    on_moved_from(parent, leaving);
+    depart(parent, leaving);
   }
   on_create(parent, raw);
 }

@@ -1,5 +1,6 @@
 #include <inotify/detail/look_ahead.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -11,12 +12,6 @@ namespace {
 
 constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
 
-// What the kernel counts for it: the name is padded to a multiple of 16 bytes [12].
-std::size_t size_of(const RawEvent& raw) noexcept {
-  constexpr std::size_t step = sizeof(inotify_event);
-  return step + (raw.name.empty() ? 0 : (raw.name.size() + step) / step * step);
-}
-
 }  // namespace
 
 std::span<std::byte> LookAhead::room() {
@@ -26,12 +21,11 @@ std::span<std::byte> LookAhead::room() {
     segments_.push_back({std::move(spare_)});
   }
   Segment& last = segments_.back();
-  return {last.bytes.get() + last.used, segment_size - last.used};
+  return {last.bytes.get() + last.used, std::min(segment_size - last.used, read_size)};
 }
 
-// Goes on to the next event, blank or not. False at the end, which may be none if more comes.
-bool LookAhead::advance(Cursor& cursor) const noexcept {
-  ++cursor.at;
+// To where there is more to walk.
+bool LookAhead::enter_segment(Cursor& cursor) const noexcept {
   while (cursor.at == RawEvents::iterator()) {
     const std::uint64_t i = cursor.segment - first_segment_;
     if (i >= segments_.size()) return false;
@@ -47,35 +41,25 @@ bool LookAhead::advance(Cursor& cursor) const noexcept {
       return false;
     }
   }
-  ++cursor.sequence;
   return true;
 }
 
-void LookAhead::blank(const RawEvent& raw, std::byte* header) noexcept {
-  constexpr Mask nothing = 0;
-  std::memcpy(header + offsetof(inotify_event, mask), &nothing, sizeof nothing);
-  blank_ += size_of(raw);
+void LookAhead::blank(std::byte* header) noexcept {
+  inotify_event event;
+  std::memcpy(&event, header, sizeof event);
+  event.mask = 0;
+  std::memcpy(header, &event, sizeof event);
+  blank_ += sizeof event + event.len;
 }
 
-bool LookAhead::next(RawEvent& raw) {
-  for (;;) {
-    if (!advance(reader_)) {
-      rewind();
-      return false;
-    }
-    raw = *reader_.at;
-    const std::size_t size = size_of(raw);
-    passed_ += size;
-    if (raw.mask != 0) break;
-    blank_ -= size;
-  }
-  while (!entries_.empty() && entries_.front().sequence < reader_.sequence) pop();
+// What lies before the current event.
+void LookAhead::forget_passed() {
+  while (!entries_.empty() && entries_.front().position < reader_.position) pop();
   while (first_segment_ < reader_.segment) {
     spare_ = std::move(segments_.front().bytes);
     segments_.erase(segments_.begin());
     ++first_segment_;
   }
-  return true;
 }
 
 // The oldest entry goes, and with it its places in the index, which are the first of their chains.
@@ -108,11 +92,10 @@ void LookAhead::rewind() noexcept {
   by_wd_.clear();
   arrivals_.clear();
   entries_.clear();
-  passed_ = received_;
   blank_ = 0;
   if (segments_.size() > 1) segments_.erase(segments_.begin() + 1, segments_.end());
   if (!segments_.empty()) segments_.front().used = 0;
-  reader_ = {{}, 0, first_segment_, reader_.sequence};
+  reader_ = {{}, 0, first_segment_, received_};
   indexer_ = reader_;
 }
 
@@ -120,7 +103,7 @@ void LookAhead::clear() noexcept { rewind(); }
 
 // Brings the index up to the last event.
 void LookAhead::index() {
-  if (indexer_.sequence < reader_.sequence) {
+  if (indexer_.position < reader_.position) {
     indexer_ = reader_;
     enter(indexer_);
   }
@@ -131,7 +114,7 @@ void LookAhead::enter(const Cursor& cursor) {
   const RawEvent raw = *cursor.at;
   const bool is_name_event = (raw.mask & name_bits) != 0 && !raw.name.empty();
   if (!is_name_event && (raw.mask & IN_MOVE_SELF) == 0) return;
-  Entry& entry = entries_.emplace_back(Entry{raw, cursor.sequence, mine(cursor.at)});
+  Entry& entry = entries_.emplace_back(Entry{raw, cursor.position, mine(cursor.at)});
   const auto [by_name, is_first_of_name] =
       by_name_.try_emplace({raw.wd, raw.name}, Chain{&entry, &entry});
   if (!is_first_of_name) {
@@ -172,15 +155,15 @@ bool LookAhead::speaks_of(int wd) {
 
 bool LookAhead::leaves(int wd, std::string_view name) {
   const Entry* entry = departure(wd, name, nullptr);
-  if (entry != nullptr && entry->sequence == reader_.sequence) entry = departure(wd, name, entry);
+  if (entry != nullptr && entry->position == reader_.position) entry = departure(wd, name, entry);
   return entry != nullptr;
 }
 
 const LookAhead::Entry* LookAhead::departure(int wd, std::string_view name, const Entry* entry) {
-  const std::uint64_t after = entry == nullptr ? 0 : entry->sequence;
+  const std::uint64_t after = entry == nullptr ? 0 : entry->position;
   const Entry* found = first_of_name(wd, name);
   while (found != nullptr &&
-         (found->taken || found->sequence <= after || (found->raw.mask & IN_MOVED_FROM) == 0)) {
+         (found->taken || found->position <= after || (found->raw.mask & IN_MOVED_FROM) == 0)) {
     found = found->next_of_name;
   }
   return found;
@@ -205,20 +188,20 @@ const LookAhead::Entry* LookAhead::following(const Entry& entry, int wd) {
   } else if (const auto it = by_wd_.find(wd); it != by_wd_.end()) {
     next = it->second.first;
   }
-  while (next != nullptr && (!is_to_come(*next) || next->sequence < entry.sequence))
+  while (next != nullptr && (!is_to_come(*next) || next->position < entry.position))
     next = next->next_of_wd;
   return next;
 }
 
 bool LookAhead::moves_self(int wd, const Entry& entry, const Entry* end) {
   const Entry* self = first_of_name(wd, {});
-  while (self != nullptr && self->sequence < entry.sequence) self = self->next_of_name;
-  return self != nullptr && (end == nullptr || self->sequence < end->sequence);
+  while (self != nullptr && self->position < entry.position) self = self->next_of_name;
+  return self != nullptr && (end == nullptr || self->position < end->position);
 }
 
 void LookAhead::take(const Entry& entry) {
   mine(entry).taken = true;
-  blank(entry.raw, entry.header);
+  blank(entry.header);
 }
 
 }  // namespace inotify::inline v0::detail

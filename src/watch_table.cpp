@@ -37,6 +37,7 @@ WatchTable& WatchTable::operator=(WatchTable&& other) noexcept {
   aliases_.swap(other.aliases_);
   free_ = other.free_;
   watches_ = other.watches_;
+  known_paths_.clear();
   version_ += other.version_ + 1;
   other.clear();
   return *this;
@@ -51,6 +52,7 @@ void WatchTable::clear() {
   aliases_.clear();
   free_ = no_node;
   watches_ = 0;
+  known_paths_.clear();
   ++version_;
   nodes_.add().parent = top;  // its own: neither free nor below anything
 }
@@ -138,36 +140,53 @@ bool WatchTable::is_below(NodeId id, NodeId ancestor) const noexcept {
   return id == ancestor;
 }
 
-// From the last name to the first, in one pass: with one more for the size, and std::ranges::copy,
-// it was 1,350 instructions. Room for a margin before it, so that a name of up to 16 bytes is one move
-// of 16 that ends where it ends; what that writes before the name is overwritten by what comes next.
+// Of the top, and of "/" and ".", it is empty.
+std::string_view WatchTable::prefix_of_parent(NodeId id) const {
+  const NodeId parent = nodes_[id].parent;
+  return is_top(parent) ? std::string_view("") : known_paths_.put(parent, prefix(parent));
+}
+
 void WatchTable::path(NodeId id, std::string& path) const {
+  const auto [above, name] = parts(id);
+  path.reserve(above.size() + name.size());
+  path.assign(above).append(name);
+}
+
+// The path of a directory as that of something in it begins, from the last name to the first, in one
+// pass: with one more for the size, and std::ranges::copy, it was 1,350 instructions. Room for a margin
+// before it, so that a name of up to 16 bytes is one move of 16 that ends where it ends; what that
+// writes before the name is overwritten by what comes next.
+std::string_view WatchTable::prefix(NodeId id) const {
   constexpr std::size_t margin = NamePool::margin;
-  const bool is_first = is_top(id) || is_top(nodes_[id].parent);  // "/" or ".", or the top
-  if (is_first) {
-    path = is_top(id) ? std::string_view() : names_.get(nodes_[id].name);
-    return;
-  }
   if (scratch_.empty()) scratch_.resize(1024);
   char* begin = scratch_.data();
   char* end = begin + scratch_.size();
   char* at = end;
+  *--at = '/';
+  const auto make_room = [&](std::size_t room) {
+    if (static_cast<std::size_t>(at - begin) >= room) return;
+    const auto size = static_cast<std::size_t>(end - at);
+    std::vector<char> larger(2 * (scratch_.size() + room));
+    begin = larger.data();
+    end = begin + larger.size();
+    std::memcpy(end - size, at, size);
+    at = end - size;
+    scratch_.swap(larger);
+  };
   for (NodeId parent = nodes_[id].parent; !is_top(parent);
        id = parent, parent = nodes_[id].parent) {
     const std::string_view name = names_.get(nodes_[id].name);
-    if (static_cast<std::size_t>(at - begin) < name.size() + 2 * margin) {
-      const auto size = static_cast<std::size_t>(end - at);
-      std::vector<char> larger(2 * (scratch_.size() + name.size()));
-      begin = larger.data();
-      end = begin + larger.size();
-      std::memcpy(end - size, at, size);
-      at = end - size;
-      scratch_.swap(larger);
-    }
+    make_room(name.size() + 2 * margin);
     const char* name_end = name.data() + name.size();
     std::memcpy(at - margin, name_end - margin, margin);
     if (name.size() > margin) std::memcpy(at - name.size(), name.data(), name.size() - margin);
     at -= name.size();
+    if (const std::string_view above = known_paths_.find(parent); !above.empty()) {
+      make_room(above.size());
+      at -= above.size();
+      std::memcpy(at, above.data(), above.size());
+      return {at, end};
+    }
     *--at = '/';
   }
   // `id` is now "/", whose name is the first slash, or ".", which is told only if it is watched.
@@ -178,7 +197,26 @@ void WatchTable::path(NodeId id, std::string& path) const {
       ++at;
     }
   }
-  path.assign(at, end);
+  return {at, end};
+}
+
+// Level by level: while one is on its way from memory, the others are asked for. Higher up the paths
+// have met.
+void WatchTable::prefetch(std::span<const int> wds) const {
+  constexpr int levels = 3;
+  fetched_.clear();
+  for (const int wd : wds) {
+    if (guess(wd) < nodes_.size()) fetched_.push_back(guess(wd));
+  }
+  for (const NodeId id : fetched_) __builtin_prefetch(&nodes_[id]);
+  for (int level = 0; level < levels; ++level) {
+    for (NodeId& id : fetched_) {
+      const Node& node = nodes_[id];
+      names_.prefetch(node.name);
+      if (node.parent < nodes_.size()) id = node.parent;
+      __builtin_prefetch(&nodes_[id]);
+    }
+  }
 }
 
 std::string WatchTable::path(NodeId id) const {
@@ -238,6 +276,7 @@ void WatchTable::destroy(NodeId id) {
   remove_name(id);
   unlink(id);
   names_.remove(nodes_[id].name);
+  known_paths_.forget(id);
   nodes_[id] = Node{};
   nodes_[id].next = free_;
   free_ = id;
@@ -275,6 +314,7 @@ void WatchTable::bind(NodeId id, int wd, Mask mask) {
   if (is_alias && guess(wd) == id) give_up_lead();
   if (watches_ == 0) lead_ = static_cast<std::uint32_t>(wd) - id;
   nodes_[id].wd = wd;
+  if (is_top(nodes_[id].parent)) known_paths_.clear();  // ".", which is told if it is watched
   if (is_alias) {
     aliases_[wd].push_back(id);
   } else {
@@ -330,6 +370,7 @@ bool WatchTable::forget_wd(NodeId id) {
   }
   if (!last && others->second.empty()) aliases_.erase(others);
   nodes_[id].wd = -1;
+  if (is_top(nodes_[id].parent)) known_paths_.clear();
   set_mask(id, 0);
   return last;
 }
@@ -346,6 +387,7 @@ void WatchTable::rename(NodeId id, NodeId new_parent, std::string_view new_name)
   nodes_[id].name = ref;
   link(id, new_parent);
   add_name(id);
+  known_paths_.clear();
   ++version_;
   prune(old_parent);
 }
@@ -362,6 +404,7 @@ void WatchTable::swap(NodeId a, NodeId b) {
   link(b, parent_a);
   add_name(a);
   add_name(b);
+  known_paths_.clear();
   ++version_;
 }
 

@@ -288,11 +288,13 @@ Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
       if (table_.by_wd(wd) != no_node) apply({wd, IN_IGNORED, 0, {}});
     }
   }
+  prefetch(events);
   const std::uint64_t start = position_;
   const auto place = [&](std::size_t rest) { return start + (events.bytes().size() - rest); };
   for (auto it = events.begin(); it != events.end(); ++it) {
     position_ = place(it.rest().size());
     apply(*it);
+    while (it.follow(alike)) report_again(*it);
   }
   position_ = place(0);
   if (!begin_of_.empty())
@@ -300,20 +302,12 @@ Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
   return Left::nothing;
 }
 
-Event& Watcher::report(NodeId node, const RawEvent& raw) {
-  if (node == no_node) {
-    last_path_.clear();
-    last_node_ = no_node;
-  } else if (node != last_node_ || last_version_ != table_.version()) {
-    table_.path(node, last_path_);
-    last_node_ = node;
-    last_version_ = table_.version();
-  }
-  Event& event = batch_.add(last_path_, raw.name);
-  event.wd = raw.wd;
-  event.mask = raw.mask;
-  event.cookie = raw.cookie;
-  return event;
+void Watcher::prefetch(const RawEvents& events) {
+  constexpr std::size_t many = 2048;  // bytes, of some 64 events
+  if (!table_.is_large() || events.bytes().size() < many) return;
+  wds_.clear();
+  events.for_each_wd([&](int wd) { wds_.push_back(wd); });
+  table_.prefetch(wds_);
 }
 
 void Watcher::apply(const RawEvent& raw) {

@@ -178,7 +178,13 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_events.cpp: one function per kind of event
 
   void interpret(const RawEvent& raw);
+  bool act(NodeId node, const RawEvent& raw);
   std::size_t tell(NodeId node, const RawEvent& raw);
+  [[nodiscard]] Mask asked(NodeId node, int wd) const {
+    const auto& bits = table_.bits(node);
+    const Mask always = IN_Q_OVERFLOW | IN_UNMOUNT | IN_IGNORED;
+    return always | bits.asked | (bits.is_hand != 0 ? hand_.at(wd) : 0);
+  }
   void tell_taken(int wd);
   void link(NodeId from_parent, const RawEvent& from, std::size_t from_index, NodeId to_parent,
             const RawEvent& to, std::size_t to_index);
@@ -186,13 +192,17 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void on_unmount(NodeId node, const RawEvent& raw);
   void on_create(NodeId parent, const RawEvent& raw);
   void on_delete(NodeId parent, const RawEvent& raw);
-  void forget_name(NodeId parent, std::string_view name);
+  void forget_name(NodeId parent, std::string_view name) {
+    if (table_.has_children(parent)) forget_child(parent, name);
+  }
+  void forget_child(NodeId parent, std::string_view name);
   void detach(NodeId node);
   void detach_below(NodeId node);
 
   // ---- auto_watcher_renames.cpp: the halves of a rename, and exchanges
 
-  bool on_moved_from(NodeId parent, const RawEvent& raw);
+  void on_moved_from(NodeId parent, const RawEvent& raw);
+  bool depart(NodeId parent, const RawEvent& raw);
   void on_moved_to(NodeId parent, const RawEvent& raw);
   const Entry* find_arrival(NodeId parent, const RawEvent& raw);
   const Entry* next_name_event(const Entry& entry, int wd, int other_wd);

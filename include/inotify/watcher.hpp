@@ -210,8 +210,21 @@ class INOTIFY_API Watcher {
   /// The watches in the table that the kernel does not have.
   [[nodiscard]] std::vector<int> dead_watches() const;
 
+  /// Prepares for the paths of these events.
+  void prefetch(const RawEvents& events);
+
+  /// What says nothing of the tree but of what is in a file or an inode. It may follow one another
+  /// for the same name, and then needs neither a look-up nor a path of its own.
+  static constexpr Mask alike = IN_ACCESS | IN_ATTRIB | IN_CLOSE | IN_MODIFY | IN_OPEN | IN_ISDIR;
+
   /// Appends the event `raw` about `node`, or about an unknown watch if that is no_node.
-  Event& report(detail::NodeId node, const RawEvent& raw);
+  Event& report(detail::NodeId node, const RawEvent& raw) {
+    return set(batch_.add({node, table_.version()}, raw.name,
+                          [&](detail::PathKey key) { return table_.parts(key.node); }),
+               raw);
+  }
+  /// Appends the event `raw`, which is about the same as the last.
+  Event& report_again(const RawEvent& raw) { return set(batch_.add_again(), raw); }
 
   /// Why `mask` and `path` cannot be watched whatever the kernel says, or no error.
   static std::error_code check(const std::filesystem::path& path, Mask mask) noexcept;
@@ -219,13 +232,21 @@ class INOTIFY_API Watcher {
   [[noreturn]] static void throw_add_error(const std::filesystem::path& path, Mask mask,
                                            std::error_code ec);
 
-  static constexpr std::size_t buffer_size = 64 * 1024;
+  // Some 500 events: with 64 KiB the events of one read() outgrow the processor's first caches, and a
+  // drain takes 1.12 instead of 1.11 of a bare walk.
+  static constexpr std::size_t buffer_size = 16 * 1024;
 
   Instance instance_;
   detail::WatchTable table_;
   detail::EventBatch batch_;  // to be delivered by the next read()
 
  private:
+  static Event& set(Event& event, const RawEvent& raw) noexcept {
+    event.wd = raw.wd;
+    event.mask = raw.mask;
+    event.cookie = raw.cookie;
+    return event;
+  }
   void apply(const RawEvent& raw);
   void moved_from(const RawEvent& raw, std::size_t index);
   void moved_to(const RawEvent& raw, std::size_t index);
@@ -251,10 +272,7 @@ class INOTIFY_API Watcher {
   // rename of their name concerns somebody else who bore it.
   std::unordered_map<int, std::uint64_t> begin_of_;
 
-  // The path of the node reported last.
-  detail::NodeId last_node_ = detail::no_node;
-  std::uint64_t last_version_ = 0;
-  std::string last_path_;
+  std::vector<int> wds_;  // of the events that were read last
 };
 
 /// What add_iter returns: an input range of watch descriptors. Dereferencing yields the watch

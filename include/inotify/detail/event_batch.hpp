@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <inotify/detail/path_cache.hpp>
 #include <inotify/event.hpp>
 
 namespace inotify::inline v0::detail {
@@ -16,24 +19,23 @@ namespace inotify::inline v0::detail {
 /// the steady state nothing is allocated.
 class TextArena {
  public:
+  TextArena() = default;
+  TextArena(TextArena&& other) noexcept { swap(other); }
+  TextArena& operator=(TextArena&& other) noexcept {
+    TextArena(std::move(other)).swap(*this);
+    return *this;
+  }
+  void swap(TextArena& other) noexcept;
+
   /// Room for `size` bytes.
   char* allocate(std::size_t size) {
-    while (chunk_ < chunks_.size() && chunks_[chunk_].size - used_ < size) {
-      ++chunk_;
-      used_ = 0;
-    }
-    if (chunk_ == chunks_.size()) {
-      const std::size_t chunk = size > chunk_size ? size : chunk_size;
-      chunks_.push_back({std::make_unique_for_overwrite<char[]>(chunk), chunk});
-    }
-    char* room = chunks_[chunk_].bytes.get() + used_;
-    used_ += size;
-    return room;
+    if (static_cast<std::size_t>(end_ - at_) < size) enter_chunk(size);
+    return std::exchange(at_, at_ + size);
   }
 
   void clear() noexcept {
-    chunk_ = 0;
-    used_ = 0;
+    next_ = 0;
+    at_ = end_ = nullptr;
   }
 
  private:
@@ -42,34 +44,63 @@ class TextArena {
     std::unique_ptr<char[]> bytes;
     std::size_t size;
   };
+
+  void enter_chunk(std::size_t size);
+
   std::vector<Chunk> chunks_;
-  std::size_t chunk_ = 0;  // the one that is being filled
-  std::size_t used_ = 0;   // bytes of it
+  std::size_t next_ = 0;  // the number of those that have been begun
+  char* at_ = nullptr;    // in the last of these
+  char* end_ = nullptr;
+};
+
+/// What a path was made from: two that are equal name the same path.
+struct PathKey {
+  NodeId node = no_node;
+  std::uint64_t version = UINT64_MAX;  // of the table; at first one that there is not
+  bool operator==(const PathKey&) const = default;
 };
 
 /// Builds events. Invariant: every view of an event in `events()` points into `text_`, or to a
 /// literal, until clear().
 class EventBatch {
  public:
-  void clear() noexcept {
-    events_.clear();
-    text_.clear();
+  EventBatch() = default;
+  EventBatch(EventBatch&& other) noexcept { swap(other); }
+  EventBatch& operator=(EventBatch&& other) noexcept {
+    EventBatch(std::move(other)).swap(*this);
+    return *this;
   }
-  [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
-  [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
-  [[nodiscard]] std::span<const Event> events() const noexcept { return events_; }
+
+  void clear() noexcept {
+    end_ = events_.get();
+    text_.clear();
+    key_ = {};
+  }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return static_cast<std::size_t>(end_ - events_.get());
+  }
+  [[nodiscard]] std::span<const Event> events() const noexcept { return {events_.get(), size()}; }
   [[nodiscard]] Event& operator[](std::size_t i) noexcept { return events_[i]; }
 
-  /// Appends an event about `name` inside `path`, or about `path` itself if `name` is empty. `path`
-  /// may be a view of this batch. On return its texts are set; the caller sets the rest.
+  /// Appends an event about `name` inside `path`, or about `path` itself if `name` is empty. On
+  /// return its texts are set; the caller sets the rest.
   Event& add(std::string_view path, std::string_view name) {
-    const Texts texts = is_last(path, name) ? texts_ : texts_of(path, name);
-    Event& event = events_.emplace_back(blank_);
-    texts_ = texts;
-    event.fullpath = texts.fullpath;
-    event.path = texts.path;
-    event.name = texts.name;
-    return event;
+    key_ = {};
+    return add({path, ""}, name);
+  }
+  /// The same for the path made from `key`, which `path_of(key)` yields as PathParts if it is not
+  /// that of the last event.
+  template <class PathOf>
+  Event& add(PathKey key, std::string_view name, PathOf path_of) {
+    const PathParts path = key_ == key ? PathParts{next_.path, ""} : path_of(key);
+    key_ = key;
+    return add(path, name);
+  }
+  /// Appends an event with the texts of the last.
+  Event& add_again() {
+    if (end_ == room_end_) grow();
+    return *end_++ = next_;
   }
 
   /// A copy of `text`, NUL-terminated, that lives as long as the events.
@@ -81,33 +112,34 @@ class EventBatch {
   }
 
  private:
-  struct Texts {
-    std::string_view fullpath;
-    std::string_view path;
-    std::string_view name;
-  };
-
-  // A file that is made, written and closed is three events in a row with the same texts: they share
-  // them.
-  [[nodiscard]] bool is_last(std::string_view path, std::string_view name) const noexcept {
-    return !events_.empty() && texts_.name == name && texts_.path == path;
+  Event& add(PathParts path, std::string_view name) {
+    const std::size_t path_size = path.above.size() + path.name.size();
+    char* text = text_.allocate(path_size + name.size() + 2);
+    char* end = put(put(text, path.above), path.name);
+    if (!name.empty()) {
+      if (path_size != 0 && end[-1] != '/') *end++ = '/';
+      put(end, name);
+    }
+    next_.name = {end, name.size()};
+    end += name.size();
+    *end = '\0';
+    next_.path = {text, path_size};
+    next_.fullpath = {text, end};
+    return add_again();
   }
-
-  Texts texts_of(std::string_view path, std::string_view name) {
-    const bool slash = !name.empty() && !path.empty() && path.back() != '/';
-    const std::size_t size = path.size() + (slash ? 1 : 0) + name.size();
-    char* text = text_.allocate(size + 1);
-    if (!path.empty()) std::memcpy(text, path.data(), path.size());
-    if (slash) text[path.size()] = '/';
-    if (!name.empty()) std::memcpy(text + size - name.size(), name.data(), name.size());
-    text[size] = '\0';
-    return {{text, size}, {text, path.size()}, {text + size - name.size(), name.size()}};
+  static char* put(char* to, std::string_view text) noexcept {
+    std::memcpy(to, text.data(), text.size());
+    return to + text.size();
   }
+  void grow();
+  void swap(EventBatch& other) noexcept;
 
-  std::vector<Event> events_;
+  std::unique_ptr<Event[]> events_;
+  Event* end_ = nullptr;       // of those in use
+  Event* room_end_ = nullptr;  // of all
   TextArena text_;
-  Texts texts_;    // of the last event
-  Event blank_{};  // to copy: the default constructor of std::error_code is a function call
+  Event next_{};  // to copy: the texts of the last event, and nothing else
+  PathKey key_;   // of next_.path
 };
 
 }  // namespace inotify::inline v0::detail

@@ -37,7 +37,7 @@ class LookAhead {
   /// An event of the index: one that waits, or the current one. Pointers stay good over append().
   struct Entry {
     RawEvent raw;
-    std::uint64_t sequence = 0;   // from 1
+    std::uint64_t position = 0;   // where it ends in the stream of all that has come
     std::byte* header = nullptr;  // its bytes
     const Entry* next_of_wd = nullptr;
     const Entry* next_of_name = nullptr;
@@ -57,18 +57,36 @@ class LookAhead {
   template <class IsNoise>
   void drop(RawEvents events, IsNoise is_noise) {
     for (auto it = events.begin(); it != events.end(); ++it) {
-      if (is_noise(*it)) blank(*it, mine(it));
+      if (is_noise(*it)) blank(mine(it));
     }
   }
 
-  /// Hands out the next event: the current one from now on. False if there is none.
-  bool next(RawEvent& raw);
+  /// Hands out the next event, valid until the next call: the current one from now on. Null if there
+  /// is none.
+  const RawEvent* next() {
+    while (advance(reader_)) {
+      if (reader_.at->mask != 0) {
+        if (!entries_.empty() || first_segment_ != reader_.segment) forget_passed();
+        return reader_.at.operator->();
+      }
+      blank_ -= reader_.at.bytes().size();
+    }
+    rewind();
+    return nullptr;
+  }
+  /// The same if the next event is about the same name of the same watch as the current one, and has
+  /// no other bits than those in `mask`; otherwise null, and the current one stays.
+  const RawEvent* next_alike(Mask mask) noexcept {
+    if (!reader_.at.follow(mask)) return nullptr;
+    reader_.position += reader_.at.bytes().size();
+    return reader_.at.operator->();
+  }
   [[nodiscard]] bool empty() const noexcept { return bytes() == 0; }
   /// Bytes of all events that have come, and of those that have been handed out or skipped.
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
-  [[nodiscard]] std::uint64_t passed() const noexcept { return passed_; }
+  [[nodiscard]] std::uint64_t passed() const noexcept { return reader_.position; }
   /// The size of what is still to be interpreted.
-  [[nodiscard]] std::size_t bytes() const noexcept { return received_ - passed_ - blank_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return received_ - passed() - blank_; }
   void clear() noexcept;
 
   // ---- questions about what comes after the current event
@@ -134,25 +152,34 @@ class LookAhead {
     RawEvents::iterator at{};
     std::size_t walked = 0;      // where `at` ends: the bytes of the segment when it began
     std::uint64_t segment = 0;   // the number of the segment, from the first ever
-    std::uint64_t sequence = 0;  // of the current event
+    std::uint64_t position = 0;  // of the current event, as in Entry
   };
 
   static constexpr std::size_t segment_size = 64 * 1024;
+  static constexpr std::size_t read_size = 16 * 1024;  // as in Watcher
 
   // All that is pointed to is ours.
   static Entry& mine(const Entry& entry) { return const_cast<Entry&>(entry); }
   static std::byte* mine(const RawEvents::iterator& it) {
     return const_cast<std::byte*>(it.rest().data());
   }
-  bool advance(Cursor& cursor) const noexcept;
-  void blank(const RawEvent& raw, std::byte* header) noexcept;
+  // Goes on to the next event, blank or not. False at the end, which may be none if more comes.
+  bool advance(Cursor& cursor) const noexcept {
+    ++cursor.at;
+    if (cursor.at == RawEvents::iterator() && !enter_segment(cursor)) return false;
+    cursor.position += cursor.at.bytes().size();
+    return true;
+  }
+  bool enter_segment(Cursor& cursor) const noexcept;
+  void blank(std::byte* header) noexcept;
+  void forget_passed();
   void pop();
   void rewind() noexcept;
   void enter(const Cursor& cursor);
   void index();
   [[nodiscard]] const Entry* first_of_name(int wd, std::string_view name);
   [[nodiscard]] bool is_to_come(const Entry& entry) const noexcept {
-    return !entry.taken && entry.sequence > reader_.sequence;
+    return !entry.taken && entry.position > reader_.position;
   }
 
   std::vector<Segment> segments_;       // a deque would allocate a block for each 16 that come
@@ -160,7 +187,6 @@ class LookAhead {
   std::unique_ptr<std::byte[]> spare_;  // for the next segment
   Cursor reader_;                       // at the event that was handed out last
   std::uint64_t received_ = 0;
-  std::uint64_t passed_ = 0;
   std::uint64_t blank_ = 0;  // bytes of blank events not passed yet
 
   Cursor indexer_;             // at the last event that was looked at for the index

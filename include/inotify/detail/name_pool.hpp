@@ -47,6 +47,9 @@ class NamePool {
     head = ref;
   }
 
+  /// Fetches a name into the processor's cache.
+  void prefetch(Ref ref) const noexcept { __builtin_prefetch(at(ref)); }
+
   /// Valid until the name is removed.
   [[nodiscard]] std::string_view get(Ref ref) const noexcept {
     const char* from = at(ref);

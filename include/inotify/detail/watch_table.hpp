@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 
 #include <inotify/detail/id_index.hpp>
 #include <inotify/detail/name_pool.hpp>
+#include <inotify/detail/path_cache.hpp>
 #include <inotify/mask.hpp>
 
 namespace inotify::inline v0::detail {
@@ -93,9 +95,23 @@ class WatchTable {
   /// Whether `id` is `ancestor` or lies below it.
   [[nodiscard]] bool is_below(NodeId id, NodeId ancestor) const noexcept;
 
-  /// Puts the path of a node into `path`.
+  /// The path of a node, empty for no_node: what is above it, valid until the next call, and its
+  /// name, valid until it changes.
+  [[nodiscard]] PathParts parts(NodeId id) const {
+    if (id == no_node || is_top(id)) return {};
+    const Node& node = nodes_[id];
+    const std::string_view above = known_paths_.find(node.parent);
+    return {above.empty() ? prefix_of_parent(id) : above, names_.get(node.name)};
+  }
   void path(NodeId id, std::string& path) const;
   [[nodiscard]] std::string path(NodeId id) const;
+
+  /// Fetches what the paths of these watches will need into the processor's cache. What a path is
+  /// made of lies about in memory: to wait for each piece was a fifth of the time it took to read
+  /// the events of 100,000 directories.
+  void prefetch(std::span<const int> wds) const;
+  /// Whether that pays: a small table stays in the cache by itself.
+  [[nodiscard]] bool is_large() const noexcept { return nodes_.size() >= 4096; }
 
   /// Changes whenever a path may have changed.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
@@ -208,6 +224,8 @@ class WatchTable {
   bool forget_wd(NodeId id);
   void link(NodeId id, NodeId parent) noexcept;
   void unlink(NodeId id) noexcept;
+  [[nodiscard]] std::string_view prefix_of_parent(NodeId id) const;
+  [[nodiscard]] std::string_view prefix(NodeId id) const;
   void add_name(NodeId id);
   void remove_name(NodeId id);
   [[nodiscard]] NodeId walk(NodeId from, std::string_view path) const noexcept;
@@ -220,8 +238,10 @@ class WatchTable {
   NamePool names_;
   IdIndex by_name_;
   IdIndex by_wd_;
-  std::uint32_t lead_ = no_lead;       // of wds over ids
+  std::uint32_t lead_ = no_lead;  // of wds over ids
+  mutable std::vector<NodeId> fetched_;
   mutable std::vector<char> scratch_;  // where path() puts it together
+  mutable PathCache known_paths_;      // with their slash
   std::unordered_map<int, std::vector<NodeId>> aliases_;
   NodeId free_ = no_node;
   std::size_t watches_ = 0;
