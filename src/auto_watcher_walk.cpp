@@ -143,7 +143,7 @@ AutoWatcher::NodeId AutoWatcher::adopt(NodeId parent, std::string_view name,
   const bool is_refused = note.wd < 0 && note.error == 0;
   const NodeId node = table_.ensure_child(parent, name);
   const bool is_plain = note.wd >= 0 && note.error == 0 && table_.by_wd(note.wd) == no_node &&
-                        !is_watched(node) && table_.bits(node).is_root == 0 && !leaves(parent);
+                        !is_watched(node) && table_.bits(node).is_root == 0;
   if (!is_plain) disown(note.wd);
   if (is_refused) {
     drop(node);
@@ -161,14 +161,10 @@ AutoWatcher::NodeId AutoWatcher::adopt(NodeId parent, std::string_view name,
   return node;
 }
 
-// Whether the listing of a directory that has just been watched cannot be trusted: it has another
-// place by now, or some of its names had changed before it was listed, maybe by a rename of which
-// only the end was seen.
+// Whether a directory that has just been watched has another place by now, so that under its name
+// another one may have been listed. What has changed in it since is touched itself.
 bool AutoWatcher::is_unsettled(NodeId node) {
-  if (look_ahead_.empty()) return false;
-  const int parent_wd = table_.wd(table_.parent(node));
-  return look_ahead_.speaks_of(table_.wd(node)) ||
-         look_ahead_.touches(parent_wd, table_.name(node)) || leaves(node);
+  return look_ahead_.touches(table_.wd(table_.parent(node)), table_.name(node));
 }
 
 void AutoWatcher::enter_anew(NodeId node) {

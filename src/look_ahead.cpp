@@ -145,14 +145,6 @@ bool LookAhead::touches(int wd, std::string_view name) {
   return entry != nullptr;
 }
 
-bool LookAhead::speaks_of(int wd) {
-  index();
-  const auto it = by_wd_.find(wd);
-  const Entry* entry = it == by_wd_.end() ? nullptr : it->second.first;
-  while (entry != nullptr && !is_to_come(*entry)) entry = entry->next_of_wd;
-  return entry != nullptr;
-}
-
 bool LookAhead::leaves(int wd, std::string_view name) {
   const Entry* entry = departure(wd, name, nullptr);
   if (entry != nullptr && entry->position == reader_.position) entry = departure(wd, name, entry);

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "support/auto_watcher_checks.hpp"
@@ -79,6 +82,158 @@ INSTANTIATE_TEST_SUITE_P(Walk, WalkRace,
                            return std::to_string(std::get<0>(one.param)) + "Threads" +
                                   (std::get<1>(one.param) == Filter::all ? "Filtered" : "");
                          });
+
+// ---- a change at one moment of the walk
+
+// At a moment that is told by the filter, which is asked before each directory is watched, something
+// happens to one that is watched by then.
+class WalkMoment : public testing::TestWithParam<bool> {
+ public:
+  enum class When { watched, taken_over, others_listed, listed, listed_below };
+  using Change = std::function<void(const WalkMoment&)>;
+
+  // Below `first_`, which is watched first and listed last, or `second_`.
+  [[nodiscard]] std::string first(const std::string& name = {}) const { return first_ + name; }
+  [[nodiscard]] std::string second(const std::string& name = {}) const { return second_ + name; }
+  [[nodiscard]] std::string in(const std::string& name) const { return contract_->in(name); }
+  [[nodiscard]] std::string out(const std::string& name) const { return contract_->out(name); }
+
+  static void make_content(const std::string& directory, const std::string& name) {
+    fs::create_directories(directory + '/' + name + "/c");
+    test::write_file(directory + '/' + name + "/c/file");
+    test::write_file(directory + '/' + name + "-file");
+  }
+
+  void run(When when, const Change& change) {
+    // So many that the first is watched in one piece of the walk and listed in another.
+    const std::size_t width = when == When::taken_over ? 520 : 20;
+    first_.clear();
+    second_.clear();
+    std::size_t asked = 0;
+    bool is_over = false;
+    auto with = options(0, Filter::none, GetParam());
+    with.add_filter = [&](const inotify::Event& event) {
+      const std::string path(event.fullpath);
+      if (path == in("p")) return true;
+      if (++asked == 1) first_ = path;
+      if (asked == 2) second_ = path;
+      if (asked <= 2 || asked == width) make_content(path, "a");
+      const bool is_it = when == When::watched         ? asked == 10
+                         : when == When::taken_over    ? asked == width
+                         : when == When::others_listed ? asked == width + 1
+                         : when == When::listed        ? path == first("/a")
+                                                       : path == first("/a/c");
+      if (is_over || !is_it) return true;
+      is_over = true;
+      change(*this);
+      return true;
+    };
+    contract_.emplace(with);
+    for (std::size_t i = 0; i < width; ++i) fs::create_directories(in("p/" + std::to_string(i)));
+    for (const char* name : {"x", "y"}) make_content(out(name), "b");
+    contract_->start_knowing_nothing();
+    ASSERT_TRUE(is_over) << "the moment has not come";
+    contract_->drain();
+    if (GetParam()) contract_->check();
+    if (!GetParam()) contract_->check_watches();
+    contract_->check_silent(contract_->out());
+  }
+
+ private:
+  std::optional<Contract> contract_;
+  std::string first_;
+  std::string second_;
+};
+
+TEST_P(WalkMoment, A1_A2_A3_A4_WhateverChangesIsFoundOut) {
+  using Self = WalkMoment;
+  const std::vector<std::pair<const char*, Change>> changes{
+      {"it is replaced",
+       [](const Self& it) {
+         test::move(it.first(), it.in("p/new"));
+         make_content(it.first(), "b");
+       }},
+      {"it is replaced by what was outside",
+       [](const Self& it) {
+         test::move(it.first(), it.out("old"));
+         test::move(it.out("x"), it.first());
+       }},
+      {"it is removed and made anew",
+       [](const Self& it) {
+         fs::remove_all(it.first());
+         make_content(it.first(), "b");
+       }},
+      {"it is exchanged with one outside",
+       [](const Self& it) { test::exchange(it.first(), it.out("x")); }},
+      {"it is exchanged with its neighbour",
+       [](const Self& it) { test::exchange(it.first(), it.second()); }},
+      {"it moves into its neighbour, and another takes its place",
+       [](const Self& it) {
+         test::move(it.first(), it.second("/a/moved"));
+         test::move(it.out("x"), it.first());
+       }},
+      {"what is in it gets another name",
+       [](const Self& it) { test::move(it.first("/a"), it.first("/b")); }},
+      {"what is in it leaves, and returns under another name",
+       [](const Self& it) {
+         test::move(it.first("/a"), it.out("a"));
+         test::write_file(it.out("a/more"));
+         test::move(it.out("a"), it.first("/b"));
+       }},
+      {"what is in it leaves for the neighbour",
+       [](const Self& it) {
+         fs::remove_all(it.second("/a"));
+         test::move(it.first("/a"), it.second("/a"));
+         test::move(it.out("x"), it.first("/a"));
+       }},
+      {"what is in it changes places with what is below",
+       [](const Self& it) {
+         test::move(it.first("/a/c"), it.first("/c"));
+         test::move(it.first("/a"), it.first("/c/a"));
+         test::move(it.first("/c"), it.first("/a"));
+       }},
+      {"what is in what is in it is replaced",
+       [](const Self& it) {
+         test::move(it.first("/a/c"), it.out("c"));
+         test::move(it.out("x"), it.first("/a/c"));
+       }},
+      {"something comes to it from outside",
+       [](const Self& it) { test::move(it.out("x"), it.first("/x")); }},
+      {"all above gets another name, and another takes its place",
+       [](const Self& it) {
+         test::move(it.in("p"), it.in("q"));
+         fs::create_directory(it.in("p"));
+         test::move(it.out("x"), it.in("p") + it.first().substr(it.first().rfind('/')));
+       }},
+      {"all above leaves, and returns under another name",
+       [](const Self& it) {
+         test::move(it.in("p"), it.out("p"));
+         fs::remove_all(it.out("p/1"));
+         test::move(it.out("p"), it.in("q"));
+       }},
+      {"all above leaves",
+       [](const Self& it) {
+         test::move(it.in("p"), it.out("p"));
+         make_content(it.in("p"), "b");
+       }},
+      {"it is replaced by a file",
+       [](const Self& it) {
+         fs::remove_all(it.first());
+         test::write_file(it.first());
+       }},
+  };
+  for (const auto& [name, change] : changes) {
+    for (const When when :
+         {When::watched, When::taken_over, When::others_listed, When::listed, When::listed_below}) {
+      SCOPED_TRACE(std::string(name) + ", at moment " + std::to_string(static_cast<int>(when)));
+      run(when, change);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Walk, WalkMoment, testing::Bool(),
+                         [](const auto& one) { return one.param ? "Announced" : "Silent"; });
 
 // ---- a tree at rest
 

@@ -93,8 +93,6 @@ class LookAhead {
 
   /// Whether a name event of that directory will speak of that name.
   [[nodiscard]] bool touches(int wd, std::string_view name);
-  /// Whether a name event of that directory comes.
-  [[nodiscard]] bool speaks_of(int wd);
   /// Whether a MOVED_FROM of that name comes.
   [[nodiscard]] bool leaves(int wd, std::string_view name);
   /// The first MOVED_FROM of that name after `entry`; if that is null, the current event or the
