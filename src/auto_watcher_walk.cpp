@@ -21,6 +21,7 @@ using detail::TreeScan;
 
 // Watches what is wanted, and all below. The user's filter is not asked in a thread that is not his.
 void AutoWatcher::walk() {
+  if (todo_.empty()) return;
   Crew crew(options_.add_filter ? 0 : options_.threads);
   while (!todo_.empty()) {
     for (std::size_t left = todo_.size(); left > 0;) left -= scan(crew, left);

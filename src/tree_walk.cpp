@@ -41,6 +41,7 @@ void Watcher::scan(WalkRange& walk, std::vector<int>& wds) {
   };
   if (!ec) root.list(keep_name, ec);
   if (ec) return;  // the walk will meet it, too
+  if (names.empty()) return walk.take_over({});
   const bool create = (walk.mask_ & IN_MASK_CREATE) != 0;
   TreeScan::Options options;
   options.mask = walk.mask_ | IN_ONLYDIR | IN_DONT_FOLLOW | (create ? 0U : IN_MASK_ADD);
