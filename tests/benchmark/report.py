@@ -71,6 +71,13 @@ def rows(runs, counts):
         if run and "library_syscalls" in run:
             yield (f"{who}: system calls per directory", f"{run['library_syscalls']:.2f}",
                    f"{run['raw_syscalls']:.2f}", "", "≤ 4.5")
+    if run := find(runs, "threads/large"):
+        for count in (1, 2):
+            title = "1 thread of its own" if count == 1 else f"{count} threads"
+            yield (f"AutoWatcher: set up 100k directories with {title}, instead of the caller's",
+                   f"{run[f'threads_{count}_us']:.2f} µs passed, {run[f'threads_{count}_cpu_us']:.2f} µs CPU",
+                   f"{run['threads_0_us']:.2f} µs passed, {run['threads_0_cpu_us']:.2f} µs CPU (the caller's)",
+                   "", "")
     for work, unit, goal in [("set_up", "directory", "1,500"), ("drain", "event", "200")]:
         for who in WATCHERS:
             yield (f"{who}: user instructions per {unit}", number(counts[work, who]),

@@ -1,7 +1,12 @@
 // Watching a tree that exists: CPU time and system calls per directory.
 #include <benchmark/benchmark.h>
 
+#include <array>
+#include <ctime>
 #include <inotify/inotify.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "benchmark/raw.hpp"
 #include "benchmark/tree.hpp"
@@ -47,6 +52,34 @@ void set_up(benchmark::State& state) {
                   raw("raw_full_paths", tree, bench::Raw::Names::full)});
 }
 
+// What AutoWatcher::Options::threads buys: the time that passes, too, for CPU time only grows.
+void threads(benchmark::State& state) {
+  const auto directories = static_cast<std::size_t>(state.range(0));
+  const bench::Tree tree(directories, static_cast<std::size_t>(state.range(1)));
+  constexpr std::size_t most = 2;
+  std::array<std::vector<double>, most + 1> passed;
+  std::array<std::vector<double>, most + 1> cpu;
+  for ([[maybe_unused]] auto _ : state) {
+    for (std::size_t count = 0; count <= most; ++count) {
+      inotify::AutoWatcher::Options options;
+      options.threads = count;
+      inotify::AutoWatcher watcher(std::move(options));
+      const double cpu_begin = bench::cpu_seconds();
+      const double begin = bench::cpu_seconds(CLOCK_MONOTONIC);
+      watcher.add_all(tree.root(), mask);
+      passed[count].push_back(bench::cpu_seconds(CLOCK_MONOTONIC) - begin);
+      cpu[count].push_back(bench::cpu_seconds() - cpu_begin);
+    }
+    state.SetIterationTime(passed[1].back());
+  }
+  const double each = 1e6 / static_cast<double>(directories);
+  for (std::size_t count = 0; count <= most; ++count) {
+    const std::string name = "threads_" + std::to_string(count);
+    state.counters[name + "_us"] = bench::median(passed[count]) * each;
+    state.counters[name + "_cpu_us"] = bench::median(cpu[count]) * each;
+  }
+}
+
 void small(benchmark::internal::Benchmark* benchmark) {
   benchmark->Args({10'000, 50'000})->Iterations(31)->UseManualTime()->Unit(benchmark::kMillisecond);
 }
@@ -58,6 +91,8 @@ void large(benchmark::internal::Benchmark* benchmark) {
       ->Unit(benchmark::kMillisecond);
 }
 
+BENCHMARK(threads)->Name("threads/small")->Apply(small);
+BENCHMARK(threads)->Name("threads/large")->Apply(large);
 BENCHMARK(set_up<inotify::AutoWatcher>)->Name("set_up/AutoWatcher/small")->Apply(small);
 BENCHMARK(set_up<inotify::AutoWatcher>)->Name("set_up/AutoWatcher/large")->Apply(large);
 BENCHMARK(set_up<inotify::Watcher>)->Name("set_up/Watcher/small")->Apply(small);
