@@ -289,6 +289,28 @@ TEST_F(FaultTest, AnErrorHandlerMayEndTheWalk) {
   EXPECT_EQ(test::audit_on_disk(watcher), "");
 }
 
+// In a container that forbids it.
+TEST_F(FaultTest, WithoutAWorkingDirectoryOfItsOwnAWalkFindsAllJustAsWell) {
+  const fs::path here = fs::current_path();
+  for (const std::size_t threads : {1U, 3U}) {
+    for (const int nth : {1, 2}) {
+      const Fault fault(Call::unshare, EPERM, nth, test::for_ever);
+      inotify::AutoWatcher::Options options;
+      options.threads = threads;
+      AutoWatcher follower(options);
+      follower.add_all(dir_.path(), IN_CREATE);
+      Watcher watcher;
+      watcher.add_all(dir_.path(), IN_CREATE);
+      EXPECT_GE(fault.hits(), 1);
+      EXPECT_EQ(watched_paths(follower), all_);
+      EXPECT_EQ(watched_paths(watcher), all_);
+      EXPECT_EQ(test::audit_on_disk(follower), "");
+      EXPECT_EQ(test::audit_on_disk(watcher), "");
+      EXPECT_EQ(fs::current_path(), here);
+    }
+  }
+}
+
 // Whichever listing fails: it is told, or was of no consequence.
 TEST_F(FaultTest, ADirectoryThatCannotBeListedIsWatchedAndToldOf) {
   std::set<std::string> failed;

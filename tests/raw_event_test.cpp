@@ -151,6 +151,55 @@ TEST(RawEvents, AnEventOutlivesTheIteratorThatYieldedIt) {
   EXPECT_FALSE(std::is_reference_v<std::iter_reference_t<RawEvents::iterator>>);
 }
 
+TEST(RawEvents, FollowsOneNameThroughEventsOfAKind) {
+  constexpr inotify::Mask kind = IN_MODIFY | IN_CLOSE_WRITE;
+  HandMade made;
+  made.append(1, IN_CREATE, 0, "a").append(1, IN_MODIFY, 0, "a").append(1, IN_CLOSE_WRITE, 0, "a");
+  made.append(1, IN_DELETE, 0, "a").append(1, IN_MODIFY, 0, "b").append(2, IN_MODIFY, 0, "b");
+  auto it = RawEvents(made).begin();
+  EXPECT_TRUE(it.follow(kind));
+  EXPECT_EQ(it->mask, Mask{IN_MODIFY});
+  EXPECT_TRUE(it.follow(kind));
+  EXPECT_EQ(it->mask, Mask{IN_CLOSE_WRITE});
+  EXPECT_EQ(it->name, "a");
+  EXPECT_FALSE(it.follow(kind)) << "another kind";
+  EXPECT_EQ(it->mask, Mask{IN_CLOSE_WRITE}) << "it stays";
+  ++it;
+  EXPECT_FALSE(it.follow(kind)) << "another name";
+  ++it;
+  EXPECT_FALSE(it.follow(kind)) << "another watch";
+  ++it;
+  EXPECT_FALSE(it.follow(kind)) << "the end";
+  EXPECT_EQ(++it, RawEvents().end());
+  EXPECT_FALSE(it.follow(kind));
+}
+
+TEST(RawEvents, FollowsAsFarAsItWouldWalk) {
+  for (const std::size_t length : {0U, 1U, 15U, 16U, 31U, 32U, 255U}) {
+    const std::string name(length, 'n');
+    const HandMade made = HandMade().append(1, IN_OPEN, 0, name).append(1, IN_ACCESS, 0, name);
+    const std::span<const std::byte> bytes = made;
+    for (std::size_t size = bytes.size() / 2; size <= bytes.size(); ++size) {
+      // A copy of its own, so that a sanitizer sees a step too far.
+      const std::vector<std::byte> cut(bytes.begin(),
+                                       bytes.begin() + static_cast<std::ptrdiff_t>(size));
+      auto it = RawEvents(cut).begin();
+      ASSERT_EQ(it.follow(IN_ACCESS), size == bytes.size()) << length << ' ' << size;
+      ASSERT_EQ(it->name, name);
+    }
+  }
+}
+
+TEST(RawEvents, TellsTheWatchesOfWhatItWouldWalk) {
+  HandMade made;
+  made.append(3, IN_CREATE, 0, "a").append(3, IN_OPEN, 0, "b").append(1, IN_OPEN, 0, "a");
+  made.append(3, IN_CLOSE, 0, "a").append_header(4, IN_CREATE, 0, 16);
+  std::vector<int> wds;
+  RawEvents(made).for_each_wd([&](int wd) { wds.push_back(wd); });
+  EXPECT_THAT(wds, ElementsAre(3, 1, 3));
+  RawEvents(Bytes(15)).for_each_wd([](int) { FAIL() << "no header"; });
+}
+
 TEST(RawEvents, IteratorsOfTwoBuffersDiffer) {
   const HandMade one = HandMade().append(1, IN_CREATE, 0, "a");
   const HandMade other = HandMade().append(1, IN_CREATE, 0, "a");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <inotify/detail/watch_table.hpp>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -646,6 +647,34 @@ TEST(WatchTable, AgreesWithAModelAfterAnyOperations) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     WatchTableModel(seed).run(2500);
   }
+}
+
+TEST_F(WatchTableTest, PathsOfALargeTableAreTheSameAfterTheyWereFetched) {
+  EXPECT_FALSE(table_.is_large());
+  std::vector<int> wds;
+  std::vector<std::string> paths;
+  for (int wd = 1; wd <= 6000; ++wd) {
+    const std::string above = wd <= 3 ? "/srv" : paths[static_cast<std::size_t>(wd / 3 - 1)];
+    paths.push_back(above + "/" + std::to_string(wd));
+    watch(paths.back(), wd);
+    wds.push_back(wd);
+  }
+  EXPECT_TRUE(table_.is_large());
+  for (const int unknown : {-1, 0, 6001, 1 << 30, std::numeric_limits<int>::max()})
+    wds.push_back(unknown);
+  for (int round = 0; round < 2; ++round) {
+    table_.prefetch(wds);
+    for (int wd = 1; wd <= 6000; ++wd)
+      ASSERT_EQ(path_of(wd), paths[static_cast<std::size_t>(wd - 1)]);
+  }
+  table_.rename(table_.find("/srv/1"), table_.find("/srv/2"), "moved");
+  EXPECT_EQ(path_of(1), "/srv/2/moved");
+  EXPECT_EQ(path_of(3000), "/srv/2/moved/" + paths[2999].substr(std::string("/srv/1/").size()))
+      << "no path that was put together before";
+  table_.erase(table_.find("/srv/3"), [](NodeId) {});
+  for (int wd = 7000; wd < 7500; ++wd) watch("/new/" + std::to_string(wd), wd);
+  for (int wd = 7000; wd < 7500; ++wd)
+    ASSERT_EQ(path_of(wd), "/new/" + std::to_string(wd)) << "ids are used again, paths are not";
 }
 
 TEST(WatchTable, AnAliasWhereItsWatchWouldBeLookedForIsNotTakenForIt) {  // invariant 5

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -18,7 +19,7 @@
 
 namespace test {
 
-enum class Call { init, add_watch, rm_watch, eventfd, epoll_create, getdents, end };
+enum class Call { init, add_watch, rm_watch, eventfd, epoll_create, getdents, unshare, end };
 
 constexpr int for_ever = std::numeric_limits<int>::max();
 
@@ -88,6 +89,10 @@ int eventfd(unsigned count, int flags) noexcept {
 
 int epoll_create1(int flags) noexcept {
   return static_cast<int>(test::Fault::forward(test::Call::epoll_create, SYS_epoll_create1, flags));
+}
+
+int unshare(int flags) noexcept {
+  return static_cast<int>(test::Fault::forward(test::Call::unshare, SYS_unshare, flags));
 }
 
 ssize_t getdents64(int fd, void* buffer, std::size_t size) noexcept {
