@@ -57,10 +57,11 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 ///
 /// To follow a tree it asks the kernel for IN_CREATE, IN_DELETE, IN_MOVE and IN_MOVE_SELF as well,
 /// so mask() of a watch may be wider than what was asked for. OPEN, ACCESS and CLOSE_NOWRITE of a
-/// directory while it is being listed are dropped, other processes' included. Symlinks below a root
-/// are not followed; a root may be one. A root that is renamed keeps its old name: the kernel does
-/// not tell the new one (it does if it is moved into another root). A renamed ancestor of a root is
-/// not told at all. A relative root is looked up in the working directory, which must stay the same.
+/// directory while it is being listed, and of any while add_all is at work, are dropped, other
+/// processes' included. Symlinks below a root are not followed; a root may be one. A root that is
+/// renamed keeps its old name: the kernel does not tell the new one (it does if it is moved into
+/// another root). A renamed ancestor of a root is not told at all. A relative root is looked up in
+/// the working directory, which must stay the same.
 ///
 /// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
 /// tells it.

@@ -44,7 +44,7 @@ struct PathMask {
 };
 
 /// Told of a directory that could not be watched, with its path and the cause. May throw, which
-/// ends the walk.
+/// ends the walk: what of it is over stays watched.
 using OnError = std::function<void(const std::filesystem::filesystem_error&)>;
 
 class WalkRange;
@@ -69,7 +69,9 @@ class WalkRange;
 /// with an empty path, never an error.
 ///
 /// Thread safety: interrupt() from any thread and from a signal handler; everything else from one
-/// thread at a time. No thread is started, no signal is handled, nothing is global. Move-only.
+/// thread at a time. No signal is handled, nothing is global, and no thread is started but by add_all:
+/// one with a working directory of its own, which goes along with the walk, all signals blocked, and
+/// at its end when add_all returns. Move-only.
 /// Source: python-inotify, Watcher.
 class INOTIFY_API Watcher {
  public:
@@ -110,8 +112,8 @@ class INOTIFY_API Watcher {
   /// `path` are not followed. Returns the watch descriptors, the root's first.
   ///
   /// A root that cannot be watched always throws. Below it an error in `ignored_errors` is a race
-  /// with somebody who deletes, and skipped. Any other goes to `onerror`; without one, the first is
-  /// thrown once the walk is over, with how many there were: what could be watched stays watched.
+  /// with somebody who deletes, and skipped. Any other goes to `onerror`, when the rest is watched;
+  /// without one, the first is thrown, with how many there were: what could be watched stays watched.
   virtual std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                                    const OnError& onerror = {});
 
