@@ -19,8 +19,8 @@ namespace test {
 /// Waits until `thread` of this process sleeps in a system call, as ps(1) tells it; false if it
 /// does not within half a minute.
 inline bool sleeps(pid_t thread) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (std::chrono::steady_clock::now() < deadline) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (std::chrono::steady_clock::now() < end) {
     std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
     std::string text;
     std::getline(file, text);
@@ -34,9 +34,9 @@ inline bool sleeps(pid_t thread) {
 /// Waits until `condition` holds; false if it does not within half a minute.
 template <class Condition>
 bool comes_true(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+    if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::yield();
   }
   return true;
