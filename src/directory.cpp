@@ -16,8 +16,8 @@ namespace inotify::inline v0::detail {
 
 namespace {
 
-// Where getdents64(2) stands at the end of a directory of ext4, and of tmpfs. Seen in the last entry,
-// it saves the call that would return nothing.
+// Where getdents64(2) stands at the end of a directory of ext4, and of tmpfs and XFS. Seen in the last
+// entry, it saves the call that would return nothing. Elsewhere any offset may be followed by another.
 bool is_end(std::int64_t offset) { return offset == INT64_MAX || offset == INT32_MAX; }
 
 }  // namespace
@@ -60,7 +60,7 @@ unsigned char Directory::type_of(const char* name) const noexcept {
 }
 
 void Directory::list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
-                          std::error_code& ec) {
+                          std::error_code& ec, bool end_shows) {
   is_listed_ = true;
   alignas(dirent64) std::array<std::byte, 32 * 1024> buffer;
   ec.clear();
@@ -72,7 +72,7 @@ void Directory::list_with(void (*visit)(void*, std::string_view, unsigned char),
     for (ssize_t at = 0; at < size;) {
       const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
       at += entry->d_reclen;
-      is_over = is_end(entry->d_off);
+      is_over = end_shows && is_end(entry->d_off);
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
       // Some file systems leave the type out of their entries.

@@ -23,7 +23,8 @@ constexpr std::size_t most_levels = 100;
 // of that for the hand-over.
 constexpr std::size_t enough = 512;
 
-bool counts_links(int fd) {
+// ext4, XFS and tmpfs.
+bool is_known(int fd) {
   struct statfs system {};
   if (::fstatfs(fd, &system) != 0) return false;
   return system.f_type == EXT4_SUPER_MAGIC || system.f_type == TMPFS_MAGIC ||
@@ -77,10 +78,10 @@ void TreeScan::push(Directory directory, Number number, int wd, bool is_same_dev
   const bool is_needed = !options_.is_full || options_.one_file_system;
   if (is_needed && is_same_device && !levels_.empty()) {
     level.device = levels_.back().device;
-    level.has_leaves = levels_.back().has_leaves;
+    level.is_known = levels_.back().is_known;
   } else if (is_needed) {
     level.device = device_of(fd);
-    level.has_leaves = !options_.is_full && counts_links(fd);
+    level.is_known = !options_.is_full && is_known(fd);
   }
   levels_.push_back(std::move(level));
 }
@@ -129,10 +130,10 @@ void TreeScan::watch(Notes& notes) {
 TreeScan::Status TreeScan::status_of(const char* name) const {
   const Level& level = levels_.back();
   struct stat status {};
-  if (!level.has_leaves && !options_.one_file_system) return {};
+  if (!level.is_known && !options_.one_file_system) return {};
   if (::fstatat(level.directory.fd(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) return {};
   const bool is_same_device = status.st_dev == level.device;
-  return {is_same_device, is_same_device && level.has_leaves && status.st_nlink == 2};
+  return {is_same_device, is_same_device && level.is_known && status.st_nlink == 2};
 }
 
 // Lists the next of the directories that are watched.
@@ -155,14 +156,14 @@ void TreeScan::enter(Notes& notes) {
   names_.resize(pending.name);
   add(notes, {pending.number, 0, -1, ec.value(), 0, 0, DT_DIR}, {});
   if (ec) return;
-  list(notes, directory, ec);
+  list(notes, directory, level.is_known && pending.is_same_device, ec);
   if (unwatched_.empty())
     return;  // its listing has fenced it, and no name has been looked up in it
   push(std::move(directory), pending.number, pending.wd, pending.is_same_device);
   go_there();
 }
 
-void TreeScan::list(Notes& notes, Directory& directory, std::error_code& ec) {
+void TreeScan::list(Notes& notes, Directory& directory, bool is_known, std::error_code& ec) {
   const std::size_t head = notes.list.size() - 1;
   const Number number = notes.list[head].directory;
   unwatched_.clear();
@@ -175,7 +176,7 @@ void TreeScan::list(Notes& notes, Directory& directory, std::error_code& ec) {
           add(notes, {number, 0, -1, 0, 0, 0, type}, name);
         }
       },
-      ec);
+      ec, is_known);
   if (!ec) return;
   unwatched_.clear();
   notes.list.resize(head + 1);
@@ -220,7 +221,7 @@ bool TreeScan::take_half(TreeScan& other) {
     if (ec) return false;
     path_.assign(other.path_, 0, level.path_size);
     levels_.push_back({std::move(directory), level.number, level.wd, level.path_size, 0,
-                       level.device, level.has_leaves});
+                       level.device, level.is_known});
     const auto first = theirs.begin() + static_cast<std::ptrdiff_t>(level.pending);
     const auto last = first + static_cast<std::ptrdiff_t>(half);
     for (auto it = first; it != last; ++it) {

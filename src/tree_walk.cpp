@@ -17,63 +17,145 @@ using detail::no_node;
 using detail::NodeId;
 using detail::TreeScan;
 
-WalkRange Watcher::add_iter(const std::filesystem::path& path, Mask mask, OnError onerror) {
-  return {*this, path.native(), mask, std::move(onerror)};
-}
+// ---- add_all
+
+// Watches in bulk what is below the root of a walk, and leaves to that what is not plain: what is
+// known already, under that name or another, what is too deep, and what has failed.
+class Watcher::Bulk {
+ public:
+  Bulk(Watcher& watcher, WalkRange& walk, std::vector<int>& wds)
+      : watcher_(watcher), walk_(walk), wds_(wds) {}
+  Bulk(const Bulk&) = delete;
+  Bulk& operator=(const Bulk&) = delete;
+  // Ends the watches that were set under a name that is not believed and that the walk has not met
+  // again.
+  ~Bulk() {
+    std::error_code ignored;
+    for (const int wd : disowned_) {
+      if (table().by_wd(wd) == no_node) watcher_.instance_.rm_watch(wd, ignored);
+    }
+  }
+
+  void run();
+
+ private:
+  [[nodiscard]] detail::WatchTable& table() const noexcept { return watcher_.table_; }
+  [[nodiscard]] std::uint64_t mark() const { return watcher_.mark(table().mask(nodes_.front())); }
+  [[nodiscard]] std::string path_in(NodeId directory, std::string_view name) const;
+  void keep(const TreeScan::Notes& notes);
+  void keep(const TreeScan::Note& note, std::string_view name);
+  bool confirm(const std::string& path, int wd);
+
+  Watcher& watcher_;
+  WalkRange& walk_;
+  std::vector<int>& wds_;
+  std::vector<int> disowned_;
+  std::vector<NodeId> nodes_;  // the directories, by the numbers of the scan
+  std::vector<std::pair<std::string, std::error_code>> failed_;
+  std::uint64_t begin_ = 0;  // where in the stream the watches begin
+  bool is_still_ = true;     // nothing has happened between the first of them and the last
+};
 
 std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
                                   const OnError& onerror) {
   WalkRange walk = add_iter(path, mask, onerror);
   std::vector<int> wds{walk.wd_};
-  scan(walk, wds);
+  Bulk bulk(*this, walk, wds);
+  bulk.run();
   for (auto it = ++walk.begin(); it != walk.end(); ++it) wds.push_back(*it);
   return wds;
 }
 
-// Watches in bulk what is below the root of a walk, and leaves to that what is too deep.
-void Watcher::scan(WalkRange& walk, std::vector<int>& wds) {
+void Watcher::Bulk::run() {
   std::error_code ec;
-  detail::Directory root(AT_FDCWD, walk.current_.c_str(), detail::Directory::Use::list,
-                         (walk.mask_ & IN_DONT_FOLLOW) == 0, ec);
+  detail::Directory root(AT_FDCWD, walk_.current_.c_str(), detail::Directory::Use::list,
+                         (walk_.mask_ & IN_DONT_FOLLOW) == 0, ec);
   std::vector<std::string> names;
   const auto keep_name = [&](std::string_view name, unsigned char type) {
     if (type == DT_DIR) names.emplace_back(name);
   };
   if (!ec) root.list(keep_name, ec);
   if (ec) return;  // the walk will meet it, too
-  if (names.empty()) return walk.take_over({});
-  const bool create = (walk.mask_ & IN_MASK_CREATE) != 0;
+  if (names.empty()) return walk_.take_over(failed_);
+  nodes_ = {table().find(walk_.current_)};
+  const bool create = (walk_.mask_ & IN_MASK_CREATE) != 0;
   TreeScan::Options options;
-  options.mask = walk.mask_ | IN_ONLYDIR | IN_DONT_FOLLOW | (create ? 0U : IN_MASK_ADD);
+  options.mask = walk_.mask_ | IN_ONLYDIR | IN_DONT_FOLLOW | (create ? 0U : IN_MASK_ADD);
   detail::Crew crew(1);
   options.is_at_home = crew.is_at_home();
-  TreeScan scan(instance_, std::move(options));
-  scan.begin(std::move(root), walk.wd_, {}, names);
-
-  std::vector<NodeId> nodes{table_.find(walk.current_)};
-  std::vector<std::pair<std::string, std::error_code>> failed;
+  TreeScan scan(watcher_.instance_, std::move(options));
+  scan.begin(std::move(root), walk_.wd_, {}, names);
   TreeScan::Notes notes;
   for (bool has_more = true; has_more;) {
-    const std::uint64_t begin = mark(walk.mask_);
+    begin_ = mark();
     std::exception_ptr error;
     crew.start(0, [&] { has_more = scan.fill(notes); });
     crew.wait(error);
     if (error != nullptr) std::rethrow_exception(error);
-    for (const TreeScan::Note& note : notes.list) {
-      if (nodes.size() <= note.number) nodes.resize(note.number + nodes.size(), no_node);
-      const NodeId directory = nodes[note.directory];
-      const std::string_view name = notes.name(note);
-      if (note.error != 0) {
-        failed.emplace_back(table_.path(directory), make_error(note.error));
-        if (!name.empty()) failed.back().first.append("/").append(name);
-      } else if (!name.empty()) {
-        nodes[note.number] = keep_watch(directory, name, note.wd, walk.mask_);
-        if (begin > position_) begin_of_[note.wd] = begin;
-        wds.push_back(note.wd);
-      }
+    is_still_ = mark() == begin_;
+    keep(notes);
+  }
+  walk_.take_over(failed_);
+}
+
+void Watcher::Bulk::keep(const TreeScan::Notes& notes) {
+  for (const TreeScan::Note& note : notes.list) {
+    if (nodes_.size() <= note.number) nodes_.resize(note.number + nodes_.size(), no_node);
+    const NodeId directory = nodes_[note.directory];
+    const std::string_view name = notes.name(note);
+    if (directory == no_node) {  // the walk will list it
+      if (note.wd >= 0) disowned_.push_back(note.wd);
+    } else if (note.error != 0) {
+      failed_.emplace_back(path_in(directory, name), make_error(note.error));
+    } else if (!name.empty()) {
+      keep(note, name);
     }
   }
-  walk.take_over(failed);
+}
+
+void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
+  const NodeId directory = nodes_[note.directory];
+  const NodeId known = table().by_wd(note.wd);
+  const NodeId bearer = table().child(directory, name);
+  const Mask mask = walk_.mask_ & kept_bits;
+  if (known != no_node) table().set_mask(known, table().mask(known) | mask);  // as the kernel did
+  const bool is_plain = known == no_node && (bearer == no_node || table().wd(bearer) < 0);
+  if (!is_plain || (!is_still_ && !confirm(path_in(directory, name), note.wd))) {
+    disowned_.push_back(note.wd);
+    walk_.todo_.push_back(path_in(directory, name));
+    return;
+  }
+  const NodeId node = table().ensure_child(directory, name);
+  table().bind(node, note.wd, mask);
+  nodes_[note.number] = node;
+  if (begin_ > watcher_.position_) watcher_.begin_of_[note.wd] = begin_;
+  wds_.push_back(note.wd);
+}
+
+// What is queued may be older than a watch or younger, if it came while many were set. So each is set
+// once more, by itself: if it is still the one that bears the name, all that was queued before is
+// older.
+bool Watcher::Bulk::confirm(const std::string& path, int wd) {
+  begin_ = mark();
+  std::error_code ec;
+  const Mask flags = IN_ONLYDIR | IN_DONT_FOLLOW | IN_MASK_ADD;
+  const int now =
+      watcher_.instance_.add_watch(path.c_str(), (walk_.mask_ & ~Mask{IN_MASK_CREATE}) | flags, ec);
+  if (!ec && now != wd) disowned_.push_back(now);
+  return !ec && now == wd;
+}
+
+std::string Watcher::Bulk::path_in(NodeId directory, std::string_view name) const {
+  std::string path = table().path(directory);
+  if (name.empty()) return path;
+  if (!path.ends_with('/')) path += '/';
+  return path.append(name);
+}
+
+// ---- add_iter
+
+WalkRange Watcher::add_iter(const std::filesystem::path& path, Mask mask, OnError onerror) {
+  return {*this, path.native(), mask, std::move(onerror)};
 }
 
 WalkRange::WalkRange(Watcher& watcher, std::string root, Mask mask, OnError onerror)

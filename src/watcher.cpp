@@ -12,12 +12,6 @@ using detail::NodeId;
 
 namespace {
 
-// What the kernel keeps of a mask; the rest are orders to add_watch itself.
-constexpr Mask kept_bits = IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT;
-constexpr Mask known_bits = kept_bits | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR |
-                            IN_DONT_FOLLOW | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR;
-constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
-
 void require(const std::error_code& ec, const char* call) {
   if (ec) detail::throw_error(call, ec);
 }
@@ -117,21 +111,6 @@ int Watcher::bind(std::string_view path, int wd, Mask mask) {
   const NodeId first = table_.by_wd(wd);
   table_.bind(node, wd, first == no_node ? mask : mask | table_.mask(first));
   return wd;
-}
-
-// The same for a name in a directory. Nearly always nothing is known of either.
-NodeId Watcher::keep_watch(NodeId parent, std::string_view name, int wd, Mask mask) {
-  NodeId node = table_.child(parent, name);
-  if (node == no_node && table_.by_wd(wd) == no_node) {
-    node = table_.ensure_child(parent, name);
-    table_.bind(node, wd, mask & kept_bits);
-    return node;
-  }
-  std::string path = table_.path(parent);
-  if (!path.ends_with('/')) path += '/';
-  std::error_code gone;
-  keep_watch(path.append(name), wd, mask, gone);
-  return table_.find(path);
 }
 
 // The place in the stream before which nothing can concern a watch that is about to begin in a

@@ -243,6 +243,15 @@ class INOTIFY_API Watcher {
   detail::EventBatch batch_;  // to be delivered by the next read()
 
  private:
+  class Bulk;
+
+  // What the kernel keeps of a mask; the rest are orders to add_watch itself.
+  static constexpr Mask kept_bits = IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT;
+  static constexpr Mask known_bits = kept_bits | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED |
+                                     IN_ONLYDIR | IN_DONT_FOLLOW | IN_MASK_CREATE | IN_MASK_ADD |
+                                     IN_ISDIR;
+  static constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
+
   static Event& set(Event& event, const RawEvent& raw) noexcept {
     event.wd = raw.wd;
     event.mask = raw.mask;
@@ -255,9 +264,7 @@ class INOTIFY_API Watcher {
   int replace_mask(detail::NodeId node, const std::filesystem::path& path, Mask mask,
                    std::error_code& ec);
   int bind(std::string_view path, int wd, Mask mask);
-  detail::NodeId keep_watch(detail::NodeId parent, std::string_view name, int wd, Mask mask);
   std::uint64_t mark(Mask mask) const noexcept;
-  void scan(WalkRange& walk, std::vector<int>& wds);
   bool is_younger(detail::NodeId node, std::uint64_t position) const;
   void lose_name(detail::NodeId parent, std::string_view name);
 

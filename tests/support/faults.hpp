@@ -15,7 +15,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <utility>
 
 namespace test {
 
@@ -28,11 +30,17 @@ constexpr int for_ever = std::numeric_limits<int>::max();
 class Fault {
  public:
   Fault(Call call, int error, int first = 1, int times = 1) : plan_(plan(call)) {
-    plan_ = {error, first, times, 0, 0};
+    plan_ = {error, first, times, 0, 0, {}, false};
   }
   ~Fault() { plan_ = {}; }
   Fault(const Fault&) = delete;
   Fault& operator=(const Fault&) = delete;
+
+  /// As long as it lives, `before(nth)` is called before each call of one kind; none fails.
+  Fault(Call call, std::function<void(int)> before) : plan_(plan(call)) {
+    plan_ = {};
+    plan_.before = std::move(before);
+  }
 
   /// How many calls have failed.
   [[nodiscard]] int hits() const { return plan_.hits; }
@@ -42,6 +50,10 @@ class Fault {
   static long forward(Call call, long number, Arguments... arguments) {
     Plan& plan = Fault::plan(call);
     ++plan.calls;
+    if (plan.before && !std::exchange(plan.is_before, true)) {  // what that does itself is not told
+      plan.before(plan.calls);
+      plan.is_before = false;
+    }
     if (plan.error != 0 && plan.calls >= plan.first && plan.calls - plan.first < plan.times) {
       ++plan.hits;
       errno = plan.error;
@@ -57,6 +69,8 @@ class Fault {
     int times = 0;
     int calls = 0;
     int hits = 0;
+    std::function<void(int)> before{};
+    bool is_before = false;
   };
   static Plan& plan(Call call) {
     static std::array<Plan, static_cast<std::size_t>(Call::end)> plans;

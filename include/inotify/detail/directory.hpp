@@ -46,15 +46,16 @@ class Directory {
   void close() noexcept { fd_.reset(); }
 
   /// Calls `visit(name, type)` for each entry but "." and "..", with `type` a DT_* constant, never
-  /// DT_UNKNOWN for what still exists. `name` is valid during the call.
+  /// DT_UNKNOWN for what still exists. `name` is valid during the call. `end_shows`: the file system
+  /// is ext4, XFS or tmpfs, whose last entry says that it is the last.
   template <class Visit>
-  void list(Visit visit, std::error_code& ec) {
+  void list(Visit visit, std::error_code& ec, bool end_shows = false) {
     struct Caller {
       static void call(void* visit, std::string_view name, unsigned char type) {
         (*static_cast<Visit*>(visit))(name, type);
       }
     };
-    list_with(&Caller::call, &visit, ec);
+    list_with(&Caller::call, &visit, ec, end_shows);
   }
 
   /// The DT_* type of an entry, not followed; DT_UNKNOWN if there is none.
@@ -71,7 +72,7 @@ class Directory {
 
  private:
   void list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
-                 std::error_code& ec);
+                 std::error_code& ec, bool end_shows);
 
   UniqueFd fd_;
   bool is_listed_ = false;

@@ -95,10 +95,10 @@ class TreeScan {
     Directory directory;
     Number number;
     int wd;
-    std::size_t path_size;    // of path_, with its slash
-    std::size_t pending;      // from here on to the next level's in pending_
-    dev_t device = 0;         // this and the next are known only if they are needed
-    bool has_leaves = false;  // the number of links tells them
+    std::size_t path_size;  // of path_, with its slash
+    std::size_t pending;    // from here on to the next level's in pending_
+    dev_t device = 0;       // this and the next are known only if they are needed
+    bool is_known = false;  // its file system: the number of links tells leaves, the offset an end
   };
   struct Status {
     bool is_same_device = true;
@@ -109,7 +109,7 @@ class TreeScan {
   void go_there();
   void watch(Notes& notes);
   void enter(Notes& notes);
-  void list(Notes& notes, Directory& directory, std::error_code& ec);
+  void list(Notes& notes, Directory& directory, bool is_known, std::error_code& ec);
   void fence() const;
   [[nodiscard]] Status status_of(const char* name) const;
   static void add(Notes& notes, Note note, std::string_view name);
