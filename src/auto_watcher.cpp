@@ -93,6 +93,7 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_co
     ec = make_error(EINVAL);
     return -1;
   }
+  const Ending ending(*this);
   bool is_current = false;
   const auto set = [&] { return set_watch(path, mask, ec); };
   int wd = watch_current(path, mask, set, is_current, ec);
@@ -151,6 +152,7 @@ bool AutoWatcher::is_outdated(std::string_view path) {
 
 std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask mask,
                                       const OnError& onerror) {
+  const Ending ending(*this);
   std::error_code ec = (mask & refused_bits) != 0 ? make_error(EINVAL) : check(path, mask);
   if (!ec && !is_open()) ec = make_error(EBADF);
   if (ec) throw_add_error(path, mask, ec);
@@ -172,12 +174,15 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   const bool is_refused = inherited(table_.parent(root)) != 0 && !accepts(root);
   table_.bits(root).asked = wish(root, is_refused) & IN_ALL_EVENTS;
 
-  Walk walk{{wd}};
-  {
+  Walk walk{root, {wd}};
+  try {
     const detail::Override<Walk*> walking(walk_, &walk);
     const detail::Override announcing(announce_, options_.announce);
     enter_root(root, std::move(directory), fresh_wd, ec);
     retry_deferred();
+  } catch (...) {
+    for (const auto& [hole, cause] : walk.holes) report_hole(hole, cause);
+    throw;
   }
   if (!onerror) {
     for (const auto& [hole, cause] : walk.holes) report_hole(hole, cause);
@@ -243,6 +248,7 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
 }
 
 std::size_t AutoWatcher::retry_holes() {
+  const Ending ending(*this);
   catch_up();
   table_.for_each([&](NodeId node) {
     if (table_.bits(node).hole == 0) return;
@@ -270,6 +276,7 @@ std::size_t AutoWatcher::readable() const {
 // What was queued before the read() was called is always taken, so that who reads until nothing
 // comes has it all; what others do meanwhile can go on for ever, and is left if time is up.
 Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
+  const Ending ending(*this);
   const std::size_t room = look_ahead_.room().size();
   const std::size_t pulled = pull(1, ec);
   if (ec) return Left::nothing;
@@ -320,7 +327,10 @@ std::size_t AutoWatcher::pull(std::size_t bytes, std::error_code& ec) {
   const auto is_noise = [&](const RawEvent& raw) {
     if ((raw.mask & IN_IGNORED) != 0) return released_.erase(raw.wd) != 0;
     if (!raw.is_dir() || (raw.mask & ~(listing_bits | IN_ISDIR)) != 0) return false;
-    if (is_scanning_) return true;
+    if (is_scanning_) {
+      const NodeId node = table_.by_wd(raw.wd);
+      return node == no_node || table_.is_below(node, walk_->root);
+    }
     return raw.name.empty() ? raw.wd == quiet_.wd
                             : raw.wd == quiet_.parent_wd && raw.name == quiet_.name;
   };

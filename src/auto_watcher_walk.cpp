@@ -25,7 +25,8 @@ void AutoWatcher::walk() {
   Crew crew(options_.add_filter ? 0 : options_.threads);
   while (!todo_.empty()) {
     for (std::size_t left = todo_.size(); left > 0;) left -= scan(crew, left);
-    for (std::size_t left = todo_.size(); left > 0; --left) enter_next();
+    // What is entered may be a root, that others want, and then all is.
+    for (std::size_t left = todo_.size(); left > 0 && !todo_.empty(); --left) enter_next();
   }
   opened_ = {};
   opened_wd_ = -1;
@@ -81,10 +82,18 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
   const detail::Override scanning(is_scanning_, true);
   std::size_t running = 0;
   const auto start = [&](std::size_t i) {
-    ++running;
     scans[i].is_running = true;
     crew.start(i, [&one = scans[i]] { one.has_more = one.scan.fill(one.notes); });
+    ++running;
   };
+  // The scans must not end before the work at them, whatever is thrown.
+  struct Rest {
+    Crew& crew;
+    std::size_t& running;
+    ~Rest() {
+      for (std::exception_ptr ignored; running > 0; --running) crew.wait(ignored);
+    }
+  } const rest{crew, running};
   std::exception_ptr error;
   start(0);
   while (running > 0) {
@@ -134,7 +143,8 @@ void AutoWatcher::adopt(const TreeScan::Notes& notes) {
       if (note.type == DT_DIR) nodes[note.number] = adopt(directory, name, note);
     } else {
       disown(note.wd);
-      if (note.directory == 0) drop(table_.child(directory, name));
+      const NodeId node = note.directory == 0 ? table_.child(directory, name) : no_node;
+      if (node != no_node) drop(node);
     }
   }
 }
@@ -144,7 +154,8 @@ AutoWatcher::NodeId AutoWatcher::adopt(NodeId parent, std::string_view name,
   const bool is_refused = note.wd < 0 && note.error == 0;
   const NodeId node = table_.ensure_child(parent, name);
   const bool is_plain = note.wd >= 0 && note.error == 0 && table_.by_wd(note.wd) == no_node &&
-                        !is_watched(node) && table_.bits(node).is_root == 0;
+                        !old_.contains(note.wd) && !is_watched(node) &&
+                        table_.bits(node).is_root == 0;
   if (!is_plain) disown(note.wd);
   if (is_refused) {
     drop(node);

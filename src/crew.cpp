@@ -9,21 +9,29 @@
 
 namespace inotify::inline v0::detail {
 
-Crew::Crew(std::size_t size) {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  while (members_.size() < size) {
-    Member& member = members_.emplace_back();
-    try {
-      member.thread = std::thread([this, &member] { run(member); });
-    } catch (const std::system_error&) {  // no more threads can be had
-      members_.pop_back();
-      break;
-    }
+namespace {
+
+// A thread inherits what is blocked when it begins.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+// Delegates, so that the destructor ends those that have begun if something is thrown.
+Crew::Crew(std::size_t size) : Crew() {
+  add_threads(size);
   is_at_home_ = !members_.empty();
   for (std::size_t i = 0; i < members_.size(); ++i) {
     std::exception_ptr error;
@@ -31,6 +39,19 @@ Crew::Crew(std::size_t size) {
     wait(error);
   }
   if (members_.empty()) members_.emplace_back();
+}
+
+void Crew::add_threads(std::size_t size) {
+  const AllSignalsBlocked blocked;
+  while (members_.size() < size) {
+    Member& member = members_.emplace_back();
+    try {
+      member.thread = std::thread([this, &member] { run(member); });
+    } catch (const std::system_error&) {  // no more threads can be had
+      members_.pop_back();
+      return;
+    }
+  }
 }
 
 Crew::~Crew() {

@@ -1,5 +1,6 @@
 // add_all's walk in bulk: it is as good as entering each directory with care, whatever others do
 // meanwhile, with any number of threads.
+#include <poll.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -318,6 +319,26 @@ TEST_F(WalkTest, A1_ADeepTree) {
   EXPECT_TRUE(replay.twice().empty());
 }
 
+// ---- others, meanwhile
+
+TEST_F(WalkTest, A11_OnlyWhatIsBelowTheRootIsQuietWhileThatIsWalked) {
+  make_tree(9);
+  const std::string other = contract_.out("other");
+  fs::create_directories(other);
+  for (const std::size_t threads : {0U, 1U, 2U}) {
+    Options with = options(threads, Filter::none, false);
+    with.progress = [&](std::size_t) { names(other); };
+    test::Probe watcher(std::move(with));
+    watcher.add_all(contract_.out(), IN_OPEN | IN_CLOSE);
+    test::drain(watcher);
+    watcher.add_all(contract_.in(), IN_ALL_EVENTS);
+    const auto events = test::drain(watcher);
+    EXPECT_TRUE(std::ranges::any_of(
+        events, [&](const auto& event) { return event.is_open() && event.fullpath == other; }));
+    for (const auto& event : events) EXPECT_TRUE(event.fullpath.starts_with(other)) << event;
+  }
+}
+
 // ---- progress, and what is thrown
 
 TEST_F(WalkTest, ProgressCountsTheDirectories) {
@@ -350,7 +371,11 @@ TEST_F(WalkTest, A1_WhatProgressOrTheFilterThrowsPassesThroughAndTheRestIsWatche
           with.add_filter = [&](const inotify::Event&) { return count(), true; };
         if (filter == Filter::none && at > 2) continue;
         test::Probe watcher(std::move(with));
+        const std::set<std::string> descriptors = names("/proc/self/fd");
         EXPECT_THROW(watcher.add_all(contract_.in(), test::contract_mask), std::runtime_error);
+        EXPECT_EQ(names("/proc/self/fd"), descriptors);
+        pollfd poller{watcher.fileno(), POLLIN, 0};
+        EXPECT_EQ(::poll(&poller, 1, 0), 1) << "who polls would never know";
         EXPECT_LT(watcher.num_watches(), 1U + 12 + 144 + 1728);
         test::Replay replay;
         test::apply(replay, test::drain(watcher));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -57,7 +58,7 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 ///
 /// To follow a tree it asks the kernel for IN_CREATE, IN_DELETE, IN_MOVE and IN_MOVE_SELF as well,
 /// so mask() of a watch may be wider than what was asked for. OPEN, ACCESS and CLOSE_NOWRITE of a
-/// directory while it is being listed, and of any while add_all is at work, are dropped, other
+/// directory while it is being listed, and of any below a root that add_all walks, are dropped, other
 /// processes' included. Symlinks below a root are not followed; a root may be one. A root that is
 /// renamed keeps its old name: the kernel does not tell the new one (it does if it is moved into
 /// another root). A renamed ancestor of a root is not told at all. A relative root is looked up in
@@ -87,7 +88,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
     std::size_t threads = 1;
     /// Called by add_all every now and then, in the thread that calls it, with the number of
     /// directories it has watched so far. It must not call the watcher. What it throws passes through
-    /// add_all; what is missing then is watched by the next read().
+    /// add_all; what is missing then is watched by the next read(), and reported as what has just
+    /// appeared is.
     std::function<void(std::size_t directories)> progress{};
   };
 
@@ -162,6 +164,21 @@ class INOTIFY_API AutoWatcher : public Watcher {
   static constexpr Mask follow_bits = IN_CREATE | IN_DELETE | IN_MOVE | IN_MOVE_SELF;
 
   // ---- auto_watcher.cpp: roots, and reading
+
+  // Ends a call that the user's filter, or his progress, ends by an exception: there is more to do.
+  class Ending {
+   public:
+    explicit Ending(AutoWatcher& watcher) noexcept : watcher_(watcher) {}
+    Ending(const Ending&) = delete;
+    Ending& operator=(const Ending&) = delete;
+    ~Ending() {
+      if (std::uncaught_exceptions() > before_) watcher_.end_call(true);
+    }
+
+   private:
+    AutoWatcher& watcher_;
+    int before_ = std::uncaught_exceptions();
+  };
 
   void open_epoll(std::error_code& ec);
   void end_call(bool has_found) noexcept;
@@ -330,9 +347,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // Watches forgotten in an overflow and not met again yet, by wd.
   std::unordered_map<int, Old> old_;
 
-  // Of an add_all under way: the watches it set, the holes it found; and of the scan it is at, the
+  // Of an add_all under way: its root, the watches it set, the holes it found; and of the scan it is at, the
   // kernel's mask, and the directories by their numbers.
   struct Walk {
+    NodeId root;
     std::vector<int> wds;
     std::size_t directories = 1;  // of them, without those that are to be watched anew
     std::vector<std::pair<std::string, std::error_code>> holes{};
@@ -341,7 +359,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
     std::vector<int> disowned{};
   };
   Walk* walk_ = nullptr;
-  bool is_scanning_ = false;  // so what is listed is not known yet
+  bool is_scanning_ = false;  // so what is being listed below the root is not known
 };
 
 }  // namespace inotify::inline v0

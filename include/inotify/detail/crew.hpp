@@ -47,6 +47,8 @@ class Crew {
     std::thread thread{};  // none: start() does the work
   };
 
+  Crew() = default;
+  void add_threads(std::size_t size);
   void run(Member& member);
   static void do_work(Member& member) noexcept;
 
