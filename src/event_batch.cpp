@@ -5,7 +5,7 @@
 namespace inotify::inline v0::detail {
 
 // Goes on to the next chunk that has the room.
-void TextArena::enter_chunk(std::size_t size) {
+void TextArena::reserve(std::size_t size) {
   while (next_ < chunks_.size() && chunks_[next_].size < size) ++next_;
   if (next_ == chunks_.size()) {
     const std::size_t chunk = std::max(size, chunk_size);
@@ -23,8 +23,13 @@ void TextArena::swap(TextArena& other) noexcept {
   std::swap(end_, other.end_);
 }
 
-void EventBatch::grow() {
-  const std::size_t count = size();
+// For an event, and for `size` bytes of text. Whatever is thrown, the key is not that of a text which
+// is not there.
+void EventBatch::make_room(std::size_t size) {
+  key_ = {};
+  if (!text_.has(size)) text_.reserve(size);
+  if (end_ != room_end_) return;
+  const std::size_t count = this->size();
   const std::size_t room = std::max<std::size_t>(2 * count, 64);
   auto events = std::make_unique<Event[]>(room);
   std::copy(events_.get(), end_, events.get());

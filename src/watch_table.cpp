@@ -52,8 +52,7 @@ void WatchTable::clear() {
   aliases_.clear();
   free_ = no_node;
   watches_ = 0;
-  known_paths_.clear();
-  ++version_;
+  change_paths();
   nodes_.add().parent = top;  // its own: neither free nor below anything
 }
 
@@ -314,7 +313,7 @@ void WatchTable::bind(NodeId id, int wd, Mask mask) {
   if (is_alias && guess(wd) == id) give_up_lead();
   if (watches_ == 0) lead_ = static_cast<std::uint32_t>(wd) - id;
   nodes_[id].wd = wd;
-  if (is_top(nodes_[id].parent)) known_paths_.clear();  // ".", which is told if it is watched
+  if (is_top(nodes_[id].parent)) change_paths();  // ".", which is told if it is watched
   if (is_alias) {
     aliases_[wd].push_back(id);
   } else {
@@ -370,7 +369,7 @@ bool WatchTable::forget_wd(NodeId id) {
   }
   if (!last && others->second.empty()) aliases_.erase(others);
   nodes_[id].wd = -1;
-  if (is_top(nodes_[id].parent)) known_paths_.clear();
+  if (is_top(nodes_[id].parent)) change_paths();
   set_mask(id, 0);
   return last;
 }
@@ -387,8 +386,7 @@ void WatchTable::rename(NodeId id, NodeId new_parent, std::string_view new_name)
   nodes_[id].name = ref;
   link(id, new_parent);
   add_name(id);
-  known_paths_.clear();
-  ++version_;
+  change_paths();
   prune(old_parent);
 }
 
@@ -404,8 +402,7 @@ void WatchTable::swap(NodeId a, NodeId b) {
   link(b, parent_a);
   add_name(a);
   add_name(b);
-  known_paths_.clear();
-  ++version_;
+  change_paths();
 }
 
 void WatchTable::supersede(NodeId id) {

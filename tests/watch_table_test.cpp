@@ -110,6 +110,19 @@ TEST_F(WatchTableTest, APathBelowTheWatchedWorkingDirectoryIsOneNodeHoweverItIsW
   EXPECT_EQ(table_.child(x, "file"), file) << "where the events of x look for it";
 }
 
+TEST_F(WatchTableTest, TheWatchOfTheWorkingDirectoryChangesAllRelativePaths) {  // invariant 4
+  const NodeId node = watch("a/b", 1);
+  const auto before = table_.version();
+  EXPECT_EQ(table_.path(node), "a/b");
+  const NodeId here = watch(".", 2);
+  EXPECT_NE(table_.version(), before);
+  EXPECT_EQ(table_.path(node), "./a/b");
+  const auto between = table_.version();
+  table_.unbind(here);
+  EXPECT_NE(table_.version(), between);
+  EXPECT_EQ(table_.path(node), "a/b");
+}
+
 TEST_F(WatchTableTest, WhatIsAddedBelowTheWatchedWorkingDirectoryIsItsChild) {
   const NodeId dot = watch(".", 1);
   const NodeId x = watch("./x", 2);

@@ -29,9 +29,15 @@ class TextArena {
 
   /// Room for `size` bytes.
   char* allocate(std::size_t size) {
-    if (static_cast<std::size_t>(end_ - at_) < size) enter_chunk(size);
-    return std::exchange(at_, at_ + size);
+    if (!has(size)) reserve(size);
+    return take(size);
   }
+  /// The same in steps, of which only reserve() may throw.
+  [[nodiscard]] bool has(std::size_t size) const noexcept {
+    return static_cast<std::size_t>(end_ - at_) >= size;
+  }
+  void reserve(std::size_t size);
+  char* take(std::size_t size) noexcept { return std::exchange(at_, at_ + size); }
 
   void clear() noexcept {
     next_ = 0;
@@ -44,8 +50,6 @@ class TextArena {
     std::unique_ptr<char[]> bytes;
     std::size_t size;
   };
-
-  void enter_chunk(std::size_t size);
 
   std::vector<Chunk> chunks_;
   std::size_t next_ = 0;  // the number of those that have been begun
@@ -99,7 +103,7 @@ class EventBatch {
   }
   /// Appends an event with the texts of the last.
   Event& add_again() {
-    if (end_ == room_end_) grow();
+    if (end_ == room_end_) make_room(0);
     return *end_++ = next_;
   }
 
@@ -114,7 +118,9 @@ class EventBatch {
  private:
   Event& add(PathParts path, std::string_view name) {
     const std::size_t path_size = path.above.size() + path.name.size();
-    char* text = text_.allocate(path_size + name.size() + 2);
+    const std::size_t size = path_size + name.size() + 2;
+    if (end_ == room_end_ || !text_.has(size)) make_room(size);
+    char* text = text_.take(size);
     char* end = put(put(text, path.above), path.name);
     if (!name.empty()) {
       if (path_size != 0 && end[-1] != '/') *end++ = '/';
@@ -125,13 +131,13 @@ class EventBatch {
     *end = '\0';
     next_.path = {text, path_size};
     next_.fullpath = {text, end};
-    return add_again();
+    return *end_++ = next_;
   }
   static char* put(char* to, std::string_view text) noexcept {
     std::memcpy(to, text.data(), text.size());
     return to + text.size();
   }
-  void grow();
+  void make_room(std::size_t size);
   void swap(EventBatch& other) noexcept;
 
   std::unique_ptr<Event[]> events_;

@@ -41,9 +41,9 @@ class PathCache {
       slot.was_found = false;
       return path;
     }
+    slot.path = path;  // first, for it may throw
     slot.node = node;
     slot.era = era_;
-    slot.path = path;
     return slot.path;
   }
 

@@ -32,8 +32,8 @@ namespace inotify::inline v0::detail {
 ///      and so its last path, but only its wd leads to it.
 ///   3. A node without a watch, a child or a flag does not exist (but for the top): whoever takes
 ///      the last of them away prunes.
-///   4. A node's path changes only by rename() and swap() of it or of a node above it; `version()`
-///      then changes.
+///   4. A node's path changes only by rename() and swap() of it or of a node above it, and if it is
+///      below ".", when the watch of that begins or ends; `version()` then changes.
 ///   5. The watch w is found at the node w - `lead_`, if that has w, else by the hash `by_wd_`: in a
 ///      first walk both are given out in order. No node but the first of a watch's names may be at
 ///      that place.
@@ -224,6 +224,10 @@ class WatchTable {
   bool forget_wd(NodeId id);
   void link(NodeId id, NodeId parent) noexcept;
   void unlink(NodeId id) noexcept;
+  void change_paths() noexcept {
+    known_paths_.clear();
+    ++version_;
+  }
   [[nodiscard]] std::string_view prefix_of_parent(NodeId id) const;
   [[nodiscard]] std::string_view prefix(NodeId id) const;
   void add_name(NodeId id);
