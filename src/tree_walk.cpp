@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <unordered_set>
 #include <utility>
 
 #include <inotify/detail/crew.hpp>
@@ -19,41 +20,48 @@ using detail::TreeScan;
 
 // ---- add_all
 
-// Watches in bulk what is below the root of a walk, and leaves to that what is not plain: what is
-// known already, under that name or another, what is too deep, and what has failed.
+// Watches in bulk what is below the root of a walk, as long as nothing happens there: then it does
+// not matter when each watch began, and a name means what it meant when it was listed. What is known
+// already, what is too deep and what has failed is left to the walk; and all of it once an event has
+// come, or where one always will.
 class Watcher::Bulk {
  public:
   Bulk(Watcher& watcher, WalkRange& walk, std::vector<int>& wds)
       : watcher_(watcher), walk_(walk), wds_(wds) {}
   Bulk(const Bulk&) = delete;
   Bulk& operator=(const Bulk&) = delete;
-  // Ends the watches that were set under a name that is not believed and that the walk has not met
-  // again.
+  // Ends the watches that are nobody's: not believed, and not met again by the walk.
   ~Bulk() {
     std::error_code ignored;
+    for (const TreeScan::Note& note : notes_.list) disowned_.push_back(note.wd);
     for (const int wd : disowned_) {
-      if (table().by_wd(wd) == no_node) watcher_.instance_.rm_watch(wd, ignored);
+      if (wd >= 0 && table().by_wd(wd) == no_node) watcher_.instance_.rm_watch(wd, ignored);
     }
   }
 
   void run();
+  // Whether the walk, which may go where this has been, has a watch that this has not.
+  bool is_new(int wd) { return met_.empty() || met_.insert(wd).second; }
 
  private:
   [[nodiscard]] detail::WatchTable& table() const noexcept { return watcher_.table_; }
   [[nodiscard]] std::uint64_t mark() const { return watcher_.mark(table().mask(nodes_.front())); }
   [[nodiscard]] std::string path_in(NodeId directory, std::string_view name) const;
-  void keep(const TreeScan::Notes& notes);
+  [[nodiscard]] bool can_be_still() const noexcept;
+  void scan(detail::Directory root, const std::vector<std::string>& names);
+  void give_up();
   void keep(const TreeScan::Note& note, std::string_view name);
-  bool confirm(const std::string& path, int wd);
+  void disown(int wd);
 
   Watcher& watcher_;
   WalkRange& walk_;
   std::vector<int>& wds_;
+  std::unordered_set<int> met_;
   std::vector<int> disowned_;
+  TreeScan::Notes notes_;
   std::vector<NodeId> nodes_;  // the directories, by the numbers of the scan
   std::vector<std::pair<std::string, std::error_code>> failed_;
-  std::uint64_t begin_ = 0;  // where in the stream the watches begin
-  bool is_still_ = true;     // nothing has happened between the first of them and the last
+  std::uint64_t begin_ = 0;  // where in the stream all the watches begin
 };
 
 std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
@@ -62,11 +70,23 @@ std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
   std::vector<int> wds{walk.wd_};
   Bulk bulk(*this, walk, wds);
   bulk.run();
-  for (auto it = ++walk.begin(); it != walk.end(); ++it) wds.push_back(*it);
+  for (auto it = ++walk.begin(); it != walk.end(); ++it) {
+    if (bulk.is_new(*it)) wds.push_back(*it);
+  }
   return wds;
 }
 
+// A mask under which our own listing makes events, or under which a watch cannot be set twice.
+bool Watcher::Bulk::can_be_still() const noexcept {
+  const Mask mask = walk_.mask_ | table().mask(nodes_.front());
+  const bool is_noisy = (mask & (IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE)) != 0;
+  return (mask & (IN_MASK_CREATE | IN_ONESHOT)) == 0 && !(is_noisy && (mask & name_bits) != 0);
+}
+
 void Watcher::Bulk::run() {
+  nodes_ = {table().find(walk_.current_)};
+  if (!can_be_still()) return;
+  begin_ = mark();
   std::error_code ec;
   detail::Directory root(AT_FDCWD, walk_.current_.c_str(), detail::Directory::Use::list,
                          (walk_.mask_ & IN_DONT_FOLLOW) == 0, ec);
@@ -76,73 +96,66 @@ void Watcher::Bulk::run() {
   };
   if (!ec) root.list(keep_name, ec);
   if (ec) return;  // the walk will meet it, too
-  if (names.empty()) return walk_.take_over(failed_);
-  nodes_ = {table().find(walk_.current_)};
-  const bool create = (walk_.mask_ & IN_MASK_CREATE) != 0;
+  if (!names.empty()) scan(std::move(root), names);
+  if (met_.empty()) walk_.take_over(failed_);
+}
+
+void Watcher::Bulk::scan(detail::Directory root, const std::vector<std::string>& names) {
   TreeScan::Options options;
-  options.mask = walk_.mask_ | IN_ONLYDIR | IN_DONT_FOLLOW | (create ? 0U : IN_MASK_ADD);
+  options.mask = walk_.mask_ | IN_ONLYDIR | IN_DONT_FOLLOW | IN_MASK_ADD;
   detail::Crew crew(1);
   options.is_at_home = crew.is_at_home();
   TreeScan scan(watcher_.instance_, std::move(options));
   scan.begin(std::move(root), walk_.wd_, {}, names);
-  TreeScan::Notes notes;
   for (bool has_more = true; has_more;) {
-    begin_ = mark();
     std::exception_ptr error;
-    crew.start(0, [&] { has_more = scan.fill(notes); });
+    crew.start(0, [&] { has_more = scan.fill(notes_); });
     crew.wait(error);
     if (error != nullptr) std::rethrow_exception(error);
-    is_still_ = mark() == begin_;
-    keep(notes);
+    if (mark() != begin_) return give_up();
+    for (const TreeScan::Note& note : notes_.list) {
+      if (nodes_.size() <= note.number) nodes_.resize(note.number + nodes_.size(), no_node);
+      keep(note, notes_.name(note));
+    }
+    notes_.list.clear();
   }
-  walk_.take_over(failed_);
 }
 
-void Watcher::Bulk::keep(const TreeScan::Notes& notes) {
-  for (const TreeScan::Note& note : notes.list) {
-    if (nodes_.size() <= note.number) nodes_.resize(note.number + nodes_.size(), no_node);
-    const NodeId directory = nodes_[note.directory];
-    const std::string_view name = notes.name(note);
-    if (directory == no_node) {  // the walk will list it
-      if (note.wd >= 0) disowned_.push_back(note.wd);
-    } else if (note.error != 0) {
-      failed_.emplace_back(path_in(directory, name), make_error(note.error));
-    } else if (!name.empty()) {
-      keep(note, name);
-    }
-  }
+// Something has happened: maybe to a name between its watch and its listing, or to one above it. So
+// all is walked, from the root, path by path.
+void Watcher::Bulk::give_up() {
+  for (const TreeScan::Note& note : notes_.list) disown(note.wd);
+  met_.insert(wds_.begin(), wds_.end());
+  walk_.todo_.clear();
 }
 
 void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
   const NodeId directory = nodes_[note.directory];
-  const NodeId known = table().by_wd(note.wd);
+  if (directory == no_node) return disown(note.wd);  // the walk will list it
+  if (note.error != 0) {
+    failed_.emplace_back(path_in(directory, name), make_error(note.error));
+    return;
+  }
+  if (name.empty()) return;
   const NodeId bearer = table().child(directory, name);
-  const Mask mask = walk_.mask_ & kept_bits;
-  if (known != no_node) table().set_mask(known, table().mask(known) | mask);  // as the kernel did
-  const bool is_plain = known == no_node && (bearer == no_node || table().wd(bearer) < 0);
-  if (!is_plain || (!is_still_ && !confirm(path_in(directory, name), note.wd))) {
-    disowned_.push_back(note.wd);
+  const bool is_known = bearer != no_node && table().wd(bearer) >= 0;
+  if (is_known || table().by_wd(note.wd) != no_node) {
+    disown(note.wd);
     walk_.todo_.push_back(path_in(directory, name));
     return;
   }
   const NodeId node = table().ensure_child(directory, name);
-  table().bind(node, note.wd, mask);
+  table().bind(node, note.wd, walk_.mask_ & kept_bits);
   nodes_[note.number] = node;
   if (begin_ > watcher_.position_) watcher_.begin_of_[note.wd] = begin_;
   wds_.push_back(note.wd);
 }
 
-// What is queued may be older than a watch or younger, if it came while many were set. So each is set
-// once more, by itself: if it is still the one that bears the name, all that was queued before is
-// older.
-bool Watcher::Bulk::confirm(const std::string& path, int wd) {
-  begin_ = mark();
-  std::error_code ec;
-  const Mask flags = IN_ONLYDIR | IN_DONT_FOLLOW | IN_MASK_ADD;
-  const int now =
-      watcher_.instance_.add_watch(path.c_str(), (walk_.mask_ & ~Mask{IN_MASK_CREATE}) | flags, ec);
-  if (!ec && now != wd) disowned_.push_back(now);
-  return !ec && now == wd;
+// The kernel has added the mask, whoever's it is.
+void Watcher::Bulk::disown(int wd) {
+  const NodeId known = table().by_wd(wd);
+  if (known != no_node) table().set_mask(known, table().mask(known) | (walk_.mask_ & kept_bits));
+  disowned_.push_back(wd);
 }
 
 std::string Watcher::Bulk::path_in(NodeId directory, std::string_view name) const {

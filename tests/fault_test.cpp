@@ -340,6 +340,64 @@ TEST_F(FaultTest, WatcherAddAllKnowsWhichOfTwoARenameMeant) {
   }
 }
 
+// Between its watch and its listing, which lie far apart, a directory is replaced.
+TEST_F(FaultTest, WatcherAddAllListsUnderANameWhatItHasWatchedUnderIt) {
+  for (const int moment : {3, 300, 700, 902, 903}) {
+    SCOPED_TRACE(moment);
+    const TempDir dir;
+    for (int i = 0; i < 900; ++i) fs::create_directory(dir / std::to_string(i));
+    const fs::path first = fs::directory_iterator(dir.path())->path();
+    fs::create_directories(first / "old/x");
+    Watcher watcher;
+    {
+      const Fault fault(Call::add_watch, [&](int nth) {
+        if (nth != moment) return;
+        fs::rename(first, dir / "away");
+        fs::create_directories(first / "new/x");
+      });
+      watcher.add_all(dir.path(), follow);
+    }
+    drain(watcher);
+    std::set<std::string> all{dir.str()};
+    for (const auto& entry : fs::recursive_directory_iterator(dir.path()))
+      all.insert(entry.path().string());
+    EXPECT_EQ(watched_paths(watcher), all);
+    std::vector<std::string> files;
+    for (const std::string& path : all) {
+      files.push_back(path + "/file");
+      test::write_file(files.back());
+    }
+    EXPECT_THAT(created(drain(watcher)), testing::UnorderedElementsAreArray(files));
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
+  }
+}
+
+// A watch that was set already, by who was asked for the same before, is no reason to refuse.
+TEST_F(FaultTest, WatcherAddAllThatCreatesWatchesWhatTookTheNameOfAnother) {
+  Watcher watcher;
+  watcher.add(dir_ / "a", follow);
+  fs::rename(dir_ / "a", dir_ / "z");
+  fs::create_directory(dir_ / "a");
+  std::set<std::string> failed;
+  watcher.add_all(dir_.path(), follow | IN_MASK_CREATE,
+                  [&](const fs::filesystem_error& error) { failed.insert(error.path1()); });
+  EXPECT_EQ(failed, std::set<std::string>{dir_ / "z"});
+  drain(watcher);
+  test::write_file(dir_ / "a/file");
+  EXPECT_THAT(created(drain(watcher)), testing::ElementsAre(dir_ / "a/file"));
+}
+
+// The kernel has widened the mask of what is known, whatever becomes of the walk.
+TEST_F(FaultTest, WatcherAddAllThatIsEndedKnowsTheMasksItHasWidened) {
+  struct Stop {};
+  Watcher watcher;
+  watcher.add_all(dir_.path(), IN_CREATE);
+  const Fault fault(Call::getdents, EIO, 3, test::for_ever);
+  EXPECT_THROW(
+      watcher.add_all(dir_.path(), IN_CREATE | IN_MODIFY, [](const auto&) { throw Stop(); }), Stop);
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
+}
+
 // A directory whose mask is narrowed gives way to a symlink that leads out.
 TEST_F(FaultTest, WatcherAddAllDoesNotFollowASymlinkThatTookTheNameOfAWatch) {
   const TempDir out;
