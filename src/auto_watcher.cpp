@@ -169,9 +169,9 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   const int fresh_wd = is_followed(wd) ? -1 : wd;
   const NodeId root = is_current ? root_node(path.native(), wd) : table_.by_wd(wd);
   table_.set_mask(root, table_.mask(root) | kept);
+  const bool is_refused = inherited(table_.parent(root)) != 0 && !accepts(root);  // may throw
   table_.bits(root).is_root = 1;
   root_masks_[wd] = asked;
-  const bool is_refused = inherited(table_.parent(root)) != 0 && !accepts(root);
   table_.bits(root).asked = wish(root, is_refused) & IN_ALL_EVENTS;
 
   Walk walk{root, {wd}};
@@ -231,15 +231,14 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
   const bool is_followed = bits.asked != 0;
   const bool was_hand = bits.is_hand != 0;
   const bool is_root = bits.is_root != 0;
+  const bool is_inside = is_root && inherited(table_.parent(node)) != 0 && accepts(node);
   bits.is_hand = 0;
   hand_.erase(wd);
   if (was_hand && is_followed) return;  // the tree still wants it
   const Mask asked = bits.asked;
   bits.is_root = 0;
   root_masks_.erase(wd);
-  const bool is_inside = inherited(table_.parent(node)) != 0 && accepts(node);
-  if (is_root && is_inside)
-    return update_wishes(node, false);  // of a larger tree, which still wants it
+  if (is_inside) return update_wishes(node, false);  // of a larger tree, which still wants it
   bits.asked = 0;
   update_wishes_below(node);
   bits.is_hand = 1;  // by the user's wish, so what is queued, and its IN_IGNORED, is still told
@@ -329,7 +328,7 @@ std::size_t AutoWatcher::pull(std::size_t bytes, std::error_code& ec) {
     if (!raw.is_dir() || (raw.mask & ~(listing_bits | IN_ISDIR)) != 0) return false;
     if (is_scanning_) {
       const NodeId node = table_.by_wd(raw.wd);
-      return node == no_node || table_.is_below(node, walk_->root);
+      return node == no_node || table_.is_below(node, walk_->root) || walk_->met.contains(raw.wd);
     }
     return raw.name.empty() ? raw.wd == quiet_.wd
                             : raw.wd == quiet_.parent_wd && raw.name == quiet_.name;

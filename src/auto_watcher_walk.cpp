@@ -127,6 +127,10 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
 
 // Takes over what is plain of what a scan has noted.
 void AutoWatcher::adopt(const TreeScan::Notes& notes) {
+  for (const TreeScan::Note& note : notes.list) {
+    const NodeId known = table_.by_wd(note.wd);
+    if (known != no_node && !table_.is_below(known, walk_->root)) walk_->met.insert(note.wd);
+  }
   pull_queued();
   auto& nodes = walk_->nodes;
   for (const TreeScan::Note& note : notes.list) {

@@ -339,7 +339,49 @@ TEST_F(WalkTest, A11_OnlyWhatIsBelowTheRootIsQuietWhileThatIsWalked) {
   }
 }
 
+TEST_F(WalkTest, A11_ATreeThatIsMetUnderAnotherNameIsQuiet) {
+  make_tree(3);
+  fs::create_directory_symlink(contract_.in(), contract_.out("link"));
+  test::Probe watcher(options(1, Filter::none, false));
+  watcher.add_all(contract_.in("1"), IN_ALL_EVENTS);
+  test::drain(watcher);
+  watcher.add_all(contract_.out("link"), IN_ALL_EVENTS);
+  const auto events = test::drain(watcher);
+  EXPECT_TRUE(events.empty()) << test::show(events);
+}
+
 // ---- progress, and what is thrown
+
+TEST_F(WalkTest, A1_ACallThatFailsLeavesNothingToBeRead) {
+  test::Probe watcher;
+  watcher.add_all(contract_.in(), test::contract_mask);
+  EXPECT_THROW(watcher.add_all(contract_.in("not there"), test::contract_mask),
+               fs::filesystem_error);
+  pollfd poller{watcher.fileno(), POLLIN, 0};
+  EXPECT_EQ(::poll(&poller, 1, 0), 0);
+}
+
+TEST_F(WalkTest, A1_ARootInARootOfWhichTheFilterThrowsCanBeAddedAgain) {
+  fs::create_directories(contract_.in("a/b"));
+  int throws = 0;
+  Options with;
+  with.add_filter = [&](const inotify::Event& event) {
+    if (throws > 0 && event.name == "a")
+      throw std::runtime_error("enough " + std::to_string(throws--));
+    return event.name != "a";
+  };
+  test::Probe watcher(std::move(with));
+  watcher.add_all(contract_.in(), test::contract_mask);
+  throws = 1;
+  EXPECT_THROW(watcher.add_all(contract_.in("a"), test::contract_mask), std::runtime_error);
+  const auto wds = watcher.add_all(contract_.in("a"), test::contract_mask);
+  EXPECT_EQ(wds.size(), 2U);
+  test::expect_heard(watcher, {contract_.in(), contract_.in("a"), contract_.in("a/b")});
+  throws = 1;
+  EXPECT_THROW(watcher.remove(wds.front()), std::runtime_error);
+  test::expect_heard(watcher, {contract_.in(), contract_.in("a"), contract_.in("a/b")});
+  EXPECT_EQ(test::audit_on_disk(watcher), "");
+}
 
 TEST_F(WalkTest, ProgressCountsTheDirectories) {
   make_tree(12);

@@ -165,14 +165,14 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   // ---- auto_watcher.cpp: roots, and reading
 
-  // Ends a call that the user's filter, or his progress, ends by an exception: there is more to do.
+  // Ends a call that is left by an exception, the user's or not: there may be more to do.
   class Ending {
    public:
     explicit Ending(AutoWatcher& watcher) noexcept : watcher_(watcher) {}
     Ending(const Ending&) = delete;
     Ending& operator=(const Ending&) = delete;
     ~Ending() {
-      if (std::uncaught_exceptions() > before_) watcher_.end_call(true);
+      if (std::uncaught_exceptions() > before_) watcher_.end_call(watcher_.has_more());
     }
 
    private:
@@ -180,6 +180,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
     int before_ = std::uncaught_exceptions();
   };
 
+  [[nodiscard]] bool has_more() const noexcept {
+    return !batch_.empty() || !todo_.empty() || !deferred_.empty();
+  }
   void open_epoll(std::error_code& ec);
   void end_call(bool has_found) noexcept;
   std::size_t pull(std::size_t bytes, std::error_code& ec);
@@ -357,6 +360,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
     Mask mask = 0;
     std::vector<NodeId> nodes{};
     std::vector<int> disowned{};
+    std::unordered_set<int> met{};  // watches of another root that it has come to
   };
   Walk* walk_ = nullptr;
   bool is_scanning_ = false;  // so what is being listed below the root is not known
