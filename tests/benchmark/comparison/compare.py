@@ -71,11 +71,9 @@ class Process:
         self.process = subprocess.Popen(command, stdout=output)
 
     def cpu(self):
-        """Seconds, of all threads."""
-        total = 0
-        for task in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
-            total += int(Path(task).read_text().split()[0])
-        return total * 1e-9
+        """Seconds, of all threads, those included that have ended: clock_getcpuclockid(3)."""
+        scheduler = 2
+        return time.clock_gettime(~self.process.pid << 3 | scheduler)
 
     def watches(self):
         """How many the kernel holds for it."""
