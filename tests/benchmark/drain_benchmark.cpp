@@ -87,7 +87,7 @@ void drain(benchmark::State& state) {
 }
 
 void rounds(benchmark::internal::Benchmark* benchmark) {
-  benchmark->Iterations(7)->UseManualTime()->Unit(benchmark::kMillisecond);
+  benchmark->Iterations(15)->UseManualTime()->Unit(benchmark::kMillisecond);
 }
 
 BENCHMARK(drain<inotify::AutoWatcher>)->Name("drain/AutoWatcher")->Arg(1'000)->Apply(rounds);

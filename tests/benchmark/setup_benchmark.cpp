@@ -86,7 +86,7 @@ void small(benchmark::internal::Benchmark* benchmark) {
 
 void large(benchmark::internal::Benchmark* benchmark) {
   benchmark->Args({100'000, 300'000})
-      ->Iterations(9)
+      ->Iterations(15)
       ->UseManualTime()
       ->Unit(benchmark::kMillisecond);
 }

@@ -78,8 +78,9 @@ inline double median(std::vector<double> values) {
 }
 
 /// Runs all contenders in each iteration, one after the other, and reports for each the median of
-/// its CPU time and its system calls per unit, and for those after the first the ratio of the
-/// first's median to its own. An iteration's time is that of the first.
+/// its CPU time and its system calls per unit, and for those after the first the median of the
+/// ratios of the first's time to its own: those of one iteration have met the same neighbours on the
+/// machine. An iteration's time is that of the first.
 inline void compare(benchmark::State& state, double units,
                     const std::vector<Contender>& contenders) {
   std::optional<Work> first;
@@ -108,7 +109,11 @@ inline void compare(benchmark::State& state, double units,
   for (std::size_t i = 0; i < contenders.size(); ++i) {
     const std::string& name = contenders[i].name;
     state.counters[name + "_us"] = median(seconds[i]) * 1e6 / units;
-    if (i > 0) state.counters["ratio_to_" + name] = median(seconds[0]) / median(seconds[i]);
+    if (i == 0) continue;
+    std::vector<double> ratios;
+    for (std::size_t round = 0; round < seconds[0].size(); ++round)
+      ratios.push_back(seconds[0][round] / seconds[i][round]);
+    state.counters["ratio_to_" + name] = median(ratios);
   }
 }
 
