@@ -81,10 +81,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
     OverflowPolicy overflow = OverflowPolicy::report;
     /// Whether to stay on the file system of the root.
     bool one_file_system = false;
-    /// How many threads add_all walks with. They end before it returns. Two take two thirds of the
-    /// time if the tree is in the kernel's cache, and far less if it is not, for some more CPU; what
-    /// a walk does is mostly wait for locks and disks. 0: it walks in the thread that calls, which
-    /// costs a tenth more; so it does, whatever is said here, if there is an add_filter.
+    /// How many threads add_all walks with. They end before it returns. Two take three quarters of
+    /// the time, for a third more CPU, if the tree is in the kernel's cache (README, Performance). 0:
+    /// it walks in the thread that calls, which costs up to a fifth more; so it does, whatever is
+    /// said here, if there is an add_filter.
     std::size_t threads = 1;
     /// Called by add_all every now and then, in the thread that calls it, with the number of
     /// directories it has watched so far. It must not call the watcher. What it throws passes through
