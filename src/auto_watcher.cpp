@@ -238,12 +238,16 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
   const Mask asked = bits.asked;
   bits.is_root = 0;
   root_masks_.erase(wd);
-  if (is_inside) return update_wishes(node, false);  // of a larger tree, which still wants it
-  bits.asked = 0;
-  update_wishes_below(node);
-  bits.is_hand = 1;  // by the user's wish, so what is queued, and its IN_IGNORED, is still told
-  hand_[wd] = asked;
-  Watcher::remove(wd, ec);
+  if (is_inside) {  // of a larger tree, which still wants it
+    update_wishes(node, false);
+  } else {
+    bits.asked = 0;
+    update_wishes_below(node);
+    bits.is_hand = 1;  // by the user's wish, so what is queued, and its IN_IGNORED, is still told
+    hand_[wd] = asked;
+    Watcher::remove(wd, ec);
+  }
+  end_call(!batch_.empty());
 }
 
 std::size_t AutoWatcher::retry_holes() {
@@ -281,15 +285,17 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
   if (ec) return Left::nothing;
   if (look_ahead_.bytes() > max_pulled) on_overflow();
   const bool is_done = interpret_pulled(max_batch);
-  // Only who goes on must know how much was there: to ask makes the kernel walk the queue, and
-  // to hold its lock for as long, at each read().
-  if (is_first && batch_.empty()) {
-    const bool is_all = pulled + Instance::max_event_size <= room;
+  const bool is_all = pulled + Instance::max_event_size <= room;
+  if (!batch_.empty()) {
+    owed_ = 0;  // older than the next read(), however much it is
+  } else if (is_first) {
+    // Only who goes on must know how much was there: to ask makes the kernel walk the queue, and
+    // to hold its lock for as long, at each read().
     owed_ = is_all ? 0 : instance_.readable(ec);
   }
   end_call(false);  // the batch is delivered by who called
-  if (!is_done || owed_ > 0) return Left::older;
-  return look_ahead_.empty() ? Left::nothing : Left::newer;
+  if (!is_done || owed_ > 0 || (!is_all && !batch_.empty())) return Left::older;
+  return has_more() ? Left::newer : Left::nothing;
 }
 
 // Interprets what is in the look-ahead by now, until the batch has `most` events. Returns whether
@@ -308,10 +314,11 @@ bool AutoWatcher::interpret_pulled(std::size_t most) {
   return look_ahead_.passed() >= mark || look_ahead_.empty();
 }
 
-void AutoWatcher::end_call(bool has_found) noexcept {
+void AutoWatcher::end_call(bool has_batch) noexcept {
   opened_ = {};  // no descriptor outlives the call [7]
   opened_wd_ = -1;
-  const bool ready = has_found || !look_ahead_.empty();
+  const bool ready = has_batch || has_more();
+  is_behind_ = is_behind_ || ready;
   if (ready == is_ready_) return;
   is_ready_ = ready;
   std::uint64_t count = 1;

@@ -31,6 +31,7 @@ void Watcher::close() noexcept {
   batch_.clear();
   delivered_.clear();
   kept_ = 0;
+  is_behind_ = false;
 }
 
 // ---- what is watched
@@ -215,9 +216,17 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
     return wake;
   };
   const detail::Deadline deadline(timeout);
+  // Nobody knows of anything to be read, so it waits first: to read first took a system call more
+  // for each event of a slow stream.
+  const bool waits_first = !is_behind_ && timeout > milliseconds::zero() && !empty();
+  if (waits_first && wait(deadline.left()) == Instance::Wake::timeout) return {};
+  // It is for a read() that has nothing to return.
+  if (std::exchange(interrupted_, false)) instance_.interrupt();
   for (bool is_first = true;; is_first = false) {
+    is_behind_ = true;  // should it throw
     const Left left = collect(is_first, ec);
     if (ec) return {};
+    is_behind_ = left != Left::nothing;
     if (!batch_.empty()) break;
     if (left == Left::older) continue;
     if (deadline.left() == milliseconds::zero()) return {};
@@ -250,8 +259,10 @@ const Event* Watcher::next(milliseconds timeout) {
 
 const Event* Watcher::next(milliseconds timeout, std::error_code& ec) {
   if (kept_ == 0) {
-    interrupted_ = instance_.wait(milliseconds::zero(), ec) == Instance::Wake::interrupt;
+    const Instance::Wake wake = instance_.wait(milliseconds::zero(), ec);
+    interrupted_ = wake == Instance::Wake::interrupt;
     if (ec || interrupted_) return nullptr;
+    is_behind_ = is_behind_ || wake == Instance::Wake::events;
   }
   const auto events = read(timeout, ec);
   if (events.empty()) return nullptr;
@@ -278,7 +289,8 @@ Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
   position_ = place(0);
   if (!begin_of_.empty())
     std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position_; });
-  return Left::nothing;
+  const bool is_all = events.bytes().size() + Instance::max_event_size <= buffer_size;
+  return is_all && !overflowed_ ? Left::nothing : Left::older;
 }
 
 void Watcher::prefetch(const RawEvents& events) {

@@ -172,7 +172,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
     Ending(const Ending&) = delete;
     Ending& operator=(const Ending&) = delete;
     ~Ending() {
-      if (std::uncaught_exceptions() > before_) watcher_.end_call(watcher_.has_more());
+      if (std::uncaught_exceptions() > before_) watcher_.end_call(!watcher_.batch_.empty());
     }
 
    private:
@@ -180,11 +180,12 @@ class INOTIFY_API AutoWatcher : public Watcher {
     int before_ = std::uncaught_exceptions();
   };
 
+  // Whether collect() has something to do though nothing comes.
   [[nodiscard]] bool has_more() const noexcept {
-    return !batch_.empty() || !todo_.empty() || !deferred_.empty();
+    return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty();
   }
   void open_epoll(std::error_code& ec);
-  void end_call(bool has_found) noexcept;
+  void end_call(bool has_batch) noexcept;
   std::size_t pull(std::size_t bytes, std::error_code& ec);
   std::size_t pull_queued();
   bool interpret_pulled(std::size_t most);

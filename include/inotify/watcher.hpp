@@ -183,6 +183,10 @@ class INOTIFY_API Watcher {
   /// Takes back an interrupt() that has not ended anything yet; whether there was one.
   bool clear_interrupt() noexcept;
 
+  /// Whether the last read() may have left what had come already, because it did not fit into one
+  /// batch. Take that before you let more gather, or wait for an edge of fileno().
+  [[nodiscard]] bool is_behind() const noexcept { return is_behind_; }
+
   /// Bytes that a read would take now: a measure for Threshold. Errors: EBADF.
   [[nodiscard]] virtual std::size_t readable() const { return instance_.readable(); }
 
@@ -241,6 +245,7 @@ class INOTIFY_API Watcher {
   Instance instance_;
   detail::WatchTable table_;
   detail::EventBatch batch_;  // to be delivered by the next read()
+  bool is_behind_ = false;    // there may be more for collect() to take than what comes from now on
 
  private:
   class Bulk;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -21,7 +22,18 @@
 
 namespace test {
 
-enum class Call { init, add_watch, rm_watch, eventfd, epoll_create, getdents, unshare, end };
+enum class Call {
+  init,
+  add_watch,
+  rm_watch,
+  eventfd,
+  epoll_create,
+  getdents,
+  unshare,
+  poll,
+  read,
+  end
+};
 
 constexpr int for_ever = std::numeric_limits<int>::max();
 
@@ -111,6 +123,14 @@ int unshare(int flags) noexcept {
 
 ssize_t getdents64(int fd, void* buffer, std::size_t size) noexcept {
   return test::Fault::forward(test::Call::getdents, SYS_getdents64, fd, buffer, size);
+}
+
+int poll(pollfd* fds, nfds_t count, int timeout) {
+  return static_cast<int>(test::Fault::forward(test::Call::poll, SYS_poll, fds, count, timeout));
+}
+
+ssize_t read(int fd, void* buffer, std::size_t size) {
+  return test::Fault::forward(test::Call::read, SYS_read, fd, buffer, size);
 }
 
 }  // extern "C"

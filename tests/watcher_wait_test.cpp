@@ -1,0 +1,116 @@
+// How a read() waits: for what, with how many system calls, and what an interrupt ends.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <inotify/auto_watcher.hpp>
+#include <inotify/watcher.hpp>
+#include <string>
+#include <system_error>
+
+#include "support/faults.hpp"
+#include "support/temp_dir.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using inotify::AutoWatcher;
+using inotify::Watcher;
+using test::Call;
+using test::Fault;
+
+template <class Any>
+class WaitOf : public testing::Test {
+ protected:
+  WaitOf() { watcher_.add_all(dir_.path(), IN_CREATE); }
+  void create(const std::string& name) { test::write_file(dir_ / name); }
+
+  test::TempDir dir_;
+  Any watcher_;
+};
+using Watchers = testing::Types<Watcher, AutoWatcher>;
+TYPED_TEST_SUITE(WaitOf, Watchers);
+
+TYPED_TEST(WaitOf, AnEventThatIsWaitedForTakesTwoSystemCalls) {
+  for (int i = 0; i < 3; ++i) {
+    int polls = 0;
+    int reads = 0;
+    const Fault counting_reads(Call::read, [&](int nth) { reads = nth; });
+    const Fault counting_polls(Call::poll, [&](int nth) {
+      polls = nth;
+      this->create("it comes while it waits" + std::to_string(i));
+    });
+    EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+    EXPECT_EQ(polls, 1);
+    EXPECT_EQ(reads, 1);
+  }
+}
+
+TYPED_TEST(WaitOf, WhatIsThereIsTakenWithoutWaiting) {
+  this->create("a");
+  int polls = 0;
+  const Fault counting(Call::poll, [&](int nth) { polls = nth; });
+  EXPECT_EQ(this->watcher_.read(0ms).size(), 1U);
+  EXPECT_EQ(polls, 0);
+  EXPECT_TRUE(this->watcher_.read(0ms).empty());
+  EXPECT_EQ(polls, 0);
+}
+
+TYPED_TEST(WaitOf, IsBehindUntilTheRestHasBeenRead) {
+  EXPECT_FALSE(this->watcher_.is_behind());
+  constexpr std::size_t files = 3'000;
+  for (std::size_t i = 0; i < files; ++i) this->create("a name of 32 bytes " + std::to_string(i));
+  int polls = 0;
+  const Fault counting(Call::poll, [&](int nth) { polls = nth; });
+  std::size_t read = this->watcher_.read(0ms).size();
+  EXPECT_LT(read, files) << "too few for two batches";
+  while (this->watcher_.is_behind()) read += this->watcher_.read(1h).size();
+  EXPECT_EQ(read, files);
+  EXPECT_EQ(polls, 0);
+}
+
+TYPED_TEST(WaitOf, AnInterruptIsForAReadThatHasNothingToReturn) {
+  for (int i = 0; i < 2; ++i) {  // when nothing has been read, and when all has been
+    this->create(std::to_string(i));
+    this->watcher_.interrupt();
+    EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+    EXPECT_FALSE(this->watcher_.interrupted());
+    EXPECT_TRUE(this->watcher_.read(1h).empty());
+    EXPECT_TRUE(this->watcher_.interrupted());
+    EXPECT_TRUE(this->watcher_.read(1ms).empty());
+    EXPECT_FALSE(this->watcher_.interrupted());
+  }
+}
+
+TYPED_TEST(WaitOf, ASignalDoesNotEndIt) {
+  const Fault signal(Call::poll, EINTR, 1, 3);
+  const Fault arrival(Call::read, [&](int /*nth*/) { this->create("a"); });
+  EXPECT_TRUE(this->watcher_.read(20ms).empty()) << "nothing came";
+  EXPECT_EQ(signal.hits(), 3);
+  this->create("b");
+  EXPECT_EQ(this->watcher_.read(1h).size(), 2U);
+}
+
+TYPED_TEST(WaitOf, WhatFailsIsToldAndMayBeTriedAgain) {
+  this->create("a");
+  for (const Call call : {Call::poll, Call::read}) {
+    const Fault fault(call, ENOMEM);
+    std::error_code ec;
+    EXPECT_TRUE(this->watcher_.read(1h, ec).empty());
+    EXPECT_EQ(ec, std::errc::not_enough_memory);
+    EXPECT_FALSE(this->watcher_.interrupted());
+  }
+  EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+}
+
+TYPED_TEST(WaitOf, ADirectoryMayBeAddedBetweenTwoReads) {
+  test::TempDir other;
+  this->create("a");
+  EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+  this->watcher_.add_all(other.path(), IN_CREATE);
+  test::write_file(other / "b");
+  EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+}
+
+}  // namespace
