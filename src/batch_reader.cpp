@@ -34,8 +34,8 @@ std::span<const Event> BatchReader::read(milliseconds timeout, std::error_code& 
     // Nothing more can come: the watcher returns what is queued, or says so.
     if (!watcher_->is_open() || (deadline.is_endless() && watcher_->empty()))
       return watcher_->read(ec);
-    Wake wake = wait(watcher_->fileno(), deadline.left(), ec);
-    if (wake == Wake::events) wake = gather(ec);
+    // What has gathered may be more than one batch; the rest of it has waited long enough.
+    const Wake wake = watcher_->is_behind() ? Wake::events : gather(deadline.left(), ec);
     if (ec) return {};
     const auto events = watcher_->read(milliseconds::zero(), ec);
     // An AutoWatcher may find that nothing of what it has read is the consumer's business.
@@ -43,8 +43,10 @@ std::span<const Event> BatchReader::read(milliseconds timeout, std::error_code& 
   }
 }
 
-// From the first event on, until it is worth it to read them.
-Wake BatchReader::gather(std::error_code& ec) {
+// Waits for the first event, at most `timeout`, and from there on until it is worth it to read them.
+Wake BatchReader::gather(milliseconds timeout, std::error_code& ec) {
+  const Wake first = wait(watcher_->fileno(), timeout, ec);
+  if (ec || first != Wake::events) return first;
   const Deadline deadline(options_.longest_wait);
   const milliseconds most =
       options_.enough == never ? Instance::forever : std::max(options_.look_every, milliseconds(1));

@@ -73,6 +73,19 @@ TYPED_TEST(BatchReaderOf, WithoutAThresholdTakesWhatCameInAFixedTime) {
   EXPECT_EQ(reader.counts().looks, 0U);
 }
 
+TYPED_TEST(BatchReaderOf, ReadsAllThatHasGatheredHoweverMuchItIs) {
+  constexpr int files = 3'000;
+  BatchReader reader(this->watcher, {.longest_wait = 20ms});
+  for (std::size_t round = 1; round <= 3; ++round) {
+    make_files(this->dir, files, std::to_string(round) + "-a-name-of-more-than-sixteen-bytes-");
+    std::size_t read = 0;
+    while (read < files) read += reader.read().size();
+    EXPECT_EQ(read, files);
+    EXPECT_EQ(reader.counts().waits, 2 * round) << "for the first event, and once for more";
+    EXPECT_GT(reader.counts().reads, round) << "too few files for two batches";
+  }
+}
+
 TYPED_TEST(BatchReaderOf, WithoutAWaitReadsAsTheWatcherDoes) {
   BatchReader reader(this->watcher, {.longest_wait = 0ms});
   make_files(this->dir, 1);

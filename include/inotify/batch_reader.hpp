@@ -78,7 +78,8 @@ class INOTIFY_API BatchReader {
   BatchReader(Watcher& watcher, Options options);
   BatchReader(Watcher& watcher, Options options, std::error_code& ec) noexcept;
 
-  /// Waits for the first event, lets more gather, and returns them as Watcher::read() does. Empty
+  /// Waits for the first event, lets more gather, and returns them as Watcher::read() does: what has
+  /// gathered may be more than one batch, whose rest the next calls return without any waiting. Empty
   /// only if interrupt() was called. Errors: as of Watcher::read().
   std::span<const Event> read() { return read(Instance::forever); }
   std::span<const Event> read(std::error_code& ec) { return read(Instance::forever, ec); }
@@ -94,7 +95,7 @@ class INOTIFY_API BatchReader {
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
 
  private:
-  detail::Wake gather(std::error_code& ec);
+  detail::Wake gather(milliseconds timeout, std::error_code& ec);
   bool has_enough();
   detail::Wake wait(int fd, milliseconds timeout, std::error_code& ec) noexcept;
 
