@@ -50,13 +50,17 @@ Notifier::Ended Notifier::loop(const Callback& after_cycle) {
 Notifier::Cycle Notifier::cycle() {
   if (!kept_.empty()) return deliver_kept() ? Cycle::done : Cycle::stopped;
   const bool is_hopeless = watcher_.empty() && detail::Deadline(options_.timeout).is_endless();
-  if (!gather(is_hopeless ? milliseconds::zero() : options_.timeout)) return Cycle::stopped;
+  // What is left of what had gathered waits no longer.
+  const bool waits = !watcher_.is_behind();
+  if (waits && !gather(is_hopeless ? milliseconds::zero() : options_.timeout))
+    return Cycle::stopped;
   for (int batch = 0; batch < max_batches; ++batch) {
     const auto events = watcher_.read(milliseconds::zero());
     if (events.empty()) {
       return batch == 0 && is_hopeless ? Cycle::nothing_watched : Cycle::done;
     }
     if (!take(events)) return Cycle::stopped;
+    if (!watcher_.is_behind()) break;
   }
   return Cycle::done;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/notifier.hpp>
 #include <inotify/watcher.hpp>
 #include <string>
 #include <system_error>
@@ -68,6 +69,23 @@ TYPED_TEST(WaitOf, IsBehindUntilTheRestHasBeenRead) {
   while (this->watcher_.is_behind()) read += this->watcher_.read(1h).size();
   EXPECT_EQ(read, files);
   EXPECT_EQ(polls, 0);
+}
+
+TYPED_TEST(WaitOf, ANotifierPausesOnceForAllThatHasGathered) {
+  constexpr std::size_t files = 9'000;  // more than it takes in one cycle
+  for (std::size_t i = 0; i < files; ++i) this->create("a name of 32 bytes " + std::to_string(i));
+  std::size_t seen = 0;
+  int cycles = 0;
+  int polls = 0;
+  const Fault counting(Call::poll, [&](int nth) { polls = nth; });
+  inotify::Notifier notifier(this->watcher_, [&](const auto& /*event*/) { ++seen; },
+                             {.read_freq = 20ms});
+  notifier.loop([&](const auto& /*notifier*/) {
+    ++cycles;
+    return seen == files;
+  });
+  EXPECT_EQ(polls, 2) << "for the first event, and for more";
+  EXPECT_GT(cycles, 1);
 }
 
 TYPED_TEST(WaitOf, AnInterruptIsForAReadThatHasNothingToReturn) {
