@@ -22,11 +22,7 @@ void AutoWatcher::list(Directory& directory, int fresh_wd, std::error_code& ec) 
     tell_taken(fresh_wd);
   }
   found_.clear();
-  directory.list(
-      [&](std::string_view name, unsigned char type) {
-        found_.push_back({std::string(name), type});
-      },
-      ec);
+  directory.list([&](const char* name, unsigned char type) { found_.push_back({name, type}); }, ec);
 }
 
 void AutoWatcher::release(int wd) {

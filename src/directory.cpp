@@ -20,6 +20,10 @@ namespace {
 // entry, it saves the call that would return nothing. Elsewhere any offset may be followed by another.
 bool is_end(std::int64_t offset) { return offset == INT64_MAX || offset == INT32_MAX; }
 
+bool is_dots(const char* name) {
+  return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+}
+
 }  // namespace
 
 Directory::Directory(int at, const char* path, Use use, bool follow, std::error_code& ec) {
@@ -59,7 +63,7 @@ unsigned char Directory::type_of(const char* name) const noexcept {
   return static_cast<unsigned char>(IFTODT(status.st_mode));
 }
 
-void Directory::list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
+void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void* context,
                           std::error_code& ec, bool end_shows) {
   is_listed_ = true;
   alignas(dirent64) std::array<std::byte, 32 * 1024> buffer;
@@ -73,10 +77,10 @@ void Directory::list_with(void (*visit)(void*, std::string_view, unsigned char),
       const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
       at += entry->d_reclen;
       is_over = end_shows && is_end(entry->d_off);
-      const std::string_view name = entry->d_name;
-      if (name == "." || name == "..") continue;
+      if (is_dots(entry->d_name)) continue;
       // Some file systems leave the type out of their entries.
-      visit(context, name, entry->d_type != DT_UNKNOWN ? entry->d_type : type_of(entry->d_name));
+      visit(context, entry->d_name,
+            entry->d_type != DT_UNKNOWN ? entry->d_type : type_of(entry->d_name));
     }
   }
 }

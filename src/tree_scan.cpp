@@ -169,9 +169,9 @@ void TreeScan::list(Notes& notes, Directory& directory, bool is_known, std::erro
   unwatched_.clear();
   watched_ = 0;
   directory.list(
-      [&](std::string_view name, unsigned char type) {
+      [&](const char* name, unsigned char type) {
         if (type == DT_DIR) {
-          unwatched_.insert(unwatched_.end(), name.data(), name.data() + name.size() + 1);
+          unwatched_.insert(unwatched_.end(), name, name + std::strlen(name) + 1);
         } else if (options_.is_full) {
           add(notes, {number, 0, -1, 0, 0, 0, type}, name);
         }

@@ -91,7 +91,7 @@ void Watcher::Bulk::run() {
   detail::Directory root(AT_FDCWD, walk_.current_.c_str(), detail::Directory::Use::list,
                          (walk_.mask_ & IN_DONT_FOLLOW) == 0, ec);
   std::vector<std::string> names;
-  const auto keep_name = [&](std::string_view name, unsigned char type) {
+  const auto keep_name = [&](const char* name, unsigned char type) {
     if (type == DT_DIR) names.emplace_back(name);
   };
   if (!ec) root.list(keep_name, ec);
@@ -137,14 +137,13 @@ void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
     return;
   }
   if (name.empty()) return;
-  const NodeId bearer = table().child(directory, name);
-  const bool is_known = bearer != no_node && table().wd(bearer) >= 0;
-  if (is_known || table().by_wd(note.wd) != no_node) {
+  const NodeId node =
+      table().by_wd(note.wd) == no_node ? table().ensure_child(directory, name) : no_node;
+  if (node == no_node || table().wd(node) >= 0) {  // known already
     disown(note.wd);
     walk_.todo_.push_back(path_in(directory, name));
     return;
   }
-  const NodeId node = table().ensure_child(directory, name);
   table().bind(node, note.wd, walk_.mask_ & kept_bits);
   nodes_[note.number] = node;
   if (begin_ > watcher_.position_) watcher_.begin_of_[note.wd] = begin_;
@@ -206,8 +205,8 @@ void WalkRange::list(const std::string& path) {
   if (!ec) {
     const std::string prefix = path.ends_with('/') ? path : path + '/';
     directory.list(
-        [&](std::string_view name, unsigned char type) {
-          if (type == DT_DIR) todo_.push_back(prefix + std::string(name));
+        [&](const char* name, unsigned char type) {
+          if (type == DT_DIR) todo_.push_back(prefix + name);
         },
         ec);
   }

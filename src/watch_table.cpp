@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <utility>
+
+#include <inotify/detail/name_hash.hpp>
 
 namespace inotify::inline v0::detail {
 namespace {
@@ -56,14 +57,14 @@ void WatchTable::clear() {
   nodes_.add().parent = top;  // its own: neither free nor below anything
 }
 
-std::uint32_t WatchTable::hash(NodeId parent, std::string_view name) noexcept {
-  const std::uint64_t h =
-      std::hash<std::string_view>{}(name) + parent * std::uint64_t{0x9E3779B97F4A7C15};
-  return static_cast<std::uint32_t>(h ^ (h >> 32));
+auto WatchTable::hash_of_name() const noexcept {
+  return [this](NodeId id) { return hash_name(nodes_[id].parent, names_.get(nodes_[id].name)); };
 }
 
-auto WatchTable::hash_of_name() const noexcept {
-  return [this](NodeId id) { return hash(nodes_[id].parent, names_.get(nodes_[id].name)); };
+auto WatchTable::is_child(NodeId parent, std::string_view name) const noexcept {
+  return [=, this](NodeId id) {
+    return nodes_[id].parent == parent && names_.get(nodes_[id].name) == name;
+  };
 }
 
 auto WatchTable::hash_of_wd() const noexcept {
@@ -78,9 +79,7 @@ NodeId WatchTable::by_hash(int wd) const noexcept {
 }
 
 NodeId WatchTable::child(NodeId parent, std::string_view name) const noexcept {
-  return by_name_.find(hash(parent, name), [&](NodeId id) {
-    return nodes_[id].parent == parent && names_.get(nodes_[id].name) == name;
-  });
+  return by_name_.find(hash_name(parent, name), is_child(parent, name));
 }
 
 NodeId WatchTable::walk(NodeId from, std::string_view path) const noexcept {
@@ -121,17 +120,18 @@ Mask WatchTable::mask(NodeId id) const noexcept {
 }
 
 void WatchTable::set_mask(NodeId id, Mask mask) noexcept {
-  const auto set = [&](NodeId one) {
-    Bits& bits = nodes_[one].bits;
-    bits.events = mask & IN_ALL_EVENTS;
-    bits.excl = (mask & IN_EXCL_UNLINK) != 0;
-    bits.oneshot = (mask & IN_ONESHOT) != 0;
-  };
   const auto others = aliases_.find(nodes_[id].wd);
-  set(id);
+  set_own_mask(id, mask);
   if (others == aliases_.end()) return;
-  set(by_wd(nodes_[id].wd));
-  std::ranges::for_each(others->second, set);
+  set_own_mask(by_wd(nodes_[id].wd), mask);
+  for (const NodeId other : others->second) set_own_mask(other, mask);
+}
+
+void WatchTable::set_own_mask(NodeId id, Mask mask) noexcept {
+  Bits& bits = nodes_[id].bits;
+  bits.events = mask & IN_ALL_EVENTS;
+  bits.excl = (mask & IN_EXCL_UNLINK) != 0;
+  bits.oneshot = (mask & IN_ONESHOT) != 0;
 }
 
 bool WatchTable::is_below(NodeId id, NodeId ancestor) const noexcept {
@@ -251,8 +251,13 @@ NodeId WatchTable::ensure(std::string_view path) {
 }
 
 NodeId WatchTable::ensure_child(NodeId parent, std::string_view name) {
-  const NodeId found = child(parent, name);
-  return found != no_node ? found : create(parent, name);
+  const auto make = [&] {
+    const NodeId id = create(parent, name);
+    nodes_[id].bits.named = 1;
+    return id;
+  };
+  return by_name_.find_or_insert(hash_name(parent, name), is_child(parent, name), make,
+                                 hash_of_name());
 }
 
 NodeId WatchTable::create(NodeId parent, std::string_view text) {
@@ -266,7 +271,6 @@ NodeId WatchTable::create(NodeId parent, std::string_view text) {
   }
   nodes_[id].name = names_.add(text);
   link(id, parent);
-  add_name(id);
   return id;
 }
 
@@ -316,11 +320,12 @@ void WatchTable::bind(NodeId id, int wd, Mask mask) {
   if (is_top(nodes_[id].parent)) change_paths();  // ".", which is told if it is watched
   if (is_alias) {
     aliases_[wd].push_back(id);
+    set_mask(id, mask);
   } else {
     add_wd(id);
     ++watches_;
+    set_own_mask(id, mask);
   }
-  set_mask(id, mask);
 }
 
 void WatchTable::add_wd(NodeId id) {

@@ -28,6 +28,15 @@ class Keyed {
     keys_[id] = key;
     index_.insert(id, hash_of());
   }
+  // Under which id the key is there by now.
+  NodeId find_or_insert(std::uint32_t key, NodeId id) {
+    const auto is_it = [&](NodeId one) { return keys_.at(one) == key; };
+    const auto make = [&] {
+      keys_[id] = key;
+      return id;
+    };
+    return index_.find_or_insert(key & hash_mask_, is_it, make, hash_of());
+  }
   void erase(NodeId id) {
     index_.erase(id, hash_of());
     keys_.erase(id);  // later: nobody may ask for its key again
@@ -67,6 +76,39 @@ TEST(IdIndex, TakesAnIdAgainUnderAnotherKey) {
   index.insert(5, 2);
   EXPECT_EQ(index.find(1), no_node);
   EXPECT_EQ(index.find(2), 5U);
+}
+
+TEST(IdIndex, FindsOrInserts) {
+  Keyed index;
+  EXPECT_EQ(index.find_or_insert(100, 1), 1U);
+  EXPECT_EQ(index.find_or_insert(100, 2), 1U);
+  EXPECT_EQ(index.find_or_insert(200, 2), 2U);
+  index.erase(1);
+  EXPECT_EQ(index.find_or_insert(100, 3), 3U);
+  EXPECT_EQ(index.find(200), 2U);
+}
+
+// Up to 24 bits of an id leave room for some of its hash in a slot.
+TEST(IdIndex, TakesLargeIdsToo) {
+  constexpr NodeId large = 0xFFFFFF;
+  for (const bool at_once : {false, true}) {
+    Keyed index;
+    const auto insert = [&](NodeId id) {
+      if (at_once) {
+        EXPECT_EQ(index.find_or_insert(~id, id), id);
+      } else {
+        index.insert(id, ~id);
+      }
+    };
+    for (NodeId id = 0; id < 100; ++id) insert(id);
+    for (NodeId id = large - 50; id < large + 50; ++id) insert(id);
+    for (NodeId id = 0; id < 100; ++id) ASSERT_EQ(index.find(~id), id);
+    for (NodeId id = large - 50; id < large + 50; ++id) ASSERT_EQ(index.find(~id), id);
+    for (NodeId id = large - 50; id < large + 50; id += 2) index.erase(id);
+    for (NodeId id = large - 49; id < large + 50; id += 2) ASSERT_EQ(index.find(~id), id);
+    EXPECT_EQ(index.find(~large), no_node);
+    EXPECT_EQ(index.find_or_insert(~large, large), large);
+  }
 }
 
 TEST(IdIndex, SurvivesKeysThatAllHashAlike) {
@@ -110,7 +152,13 @@ TEST(IdIndex, AgreesWithAMapWhateverTheHash) {
           const std::uint32_t key = static_cast<std::uint32_t>(random() % 2000) * 0x9E3779B1U;
           if (model.contains(key)) continue;
           model[key] = unused;
-          index.insert(unused++, key);
+          if (random() % 2 == 0) {
+            index.insert(unused++, key);
+          } else {
+            ASSERT_EQ(index.find_or_insert(key, unused), unused);
+            ASSERT_EQ(index.find_or_insert(key, unused + 1), unused);
+            ++unused;
+          }
         } else {
           const auto victim =
               std::next(model.begin(), static_cast<std::ptrdiff_t>(random() % model.size()));

@@ -46,12 +46,13 @@ class Directory {
   void close() noexcept { fd_.reset(); }
 
   /// Calls `visit(name, type)` for each entry but "." and "..", with `type` a DT_* constant, never
-  /// DT_UNKNOWN for what still exists. `name` is valid during the call. `end_shows`: the file system
+  /// DT_UNKNOWN for what still exists. `name` is a `const char*`, for most are of no interest and need
+  /// not be measured, and valid during the call. `end_shows`: the file system
   /// is ext4, XFS or tmpfs, whose last entry says that it is the last.
   template <class Visit>
   void list(Visit visit, std::error_code& ec, bool end_shows = false) {
     struct Caller {
-      static void call(void* visit, std::string_view name, unsigned char type) {
+      static void call(void* visit, const char* name, unsigned char type) {
         (*static_cast<Visit*>(visit))(name, type);
       }
     };
@@ -71,7 +72,7 @@ class Directory {
   [[nodiscard]] Directory duplicate(std::error_code& ec) const;
 
  private:
-  void list_with(void (*visit)(void*, std::string_view, unsigned char), void* context,
+  void list_with(void (*visit)(void*, const char*, unsigned char), void* context,
                  std::error_code& ec, bool end_shows);
 
   UniqueFd fd_;

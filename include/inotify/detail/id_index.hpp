@@ -33,12 +33,33 @@ class IdIndex {
     }
   }
 
+  /// The same; but if there is none, what `make()` returns, which is in the set from then on and has
+  /// this hash.
+  template <class IsIt, class Make, class HashOf>
+  NodeId find_or_insert(std::uint32_t hash, IsIt is_it, Make make, HashOf hash_of) {
+    make_room(hash_of);
+    const std::uint32_t tag = tag_of(hash);
+    std::size_t i = home(hash);
+    for (; slots_[i] != none; i = next(i)) {
+      if ((slots_[i] & ~id_bits_) == tag && is_it(slots_[i] & id_bits_))
+        return slots_[i] & id_bits_;
+    }
+    const NodeId id = make();
+    if (id < id_bits_) {
+      slots_[i] = id | tag;
+    } else {
+      drop_tags(hash_of);
+      place(id, hash);
+    }
+    ++count_;
+    return id;
+  }
+
   /// `id` must not be in the set.
   template <class HashOf>
   void insert(NodeId id, HashOf hash_of) {
-    if (id >= id_bits_) rehash(slots_.size(), hash_of, UINT32_MAX);  // then without tags
-    if ((count_ + 1) * 8 > slots_.size() * 7)
-      rehash(slots_.empty() ? 16 : slots_.size() * 2, hash_of);
+    if (id >= id_bits_) drop_tags(hash_of);
+    make_room(hash_of);
     place(id, hash_of(id));
     ++count_;
   }
@@ -87,13 +108,23 @@ class IdIndex {
   }
 
   template <class HashOf>
+  void make_room(HashOf hash_of) {
+    if ((count_ + 1) * 8 > slots_.size() * 7)
+      rehash(slots_.empty() ? 16 : slots_.size() * 2, hash_of);
+  }
+  template <class HashOf>
+  void drop_tags(HashOf hash_of) {
+    rehash(slots_.size(), hash_of, UINT32_MAX);
+  }
+  template <class HashOf>
   void rehash(std::size_t size, HashOf hash_of) {
     rehash(size, hash_of, id_bits_);
   }
   template <class HashOf>
   void rehash(std::size_t size, HashOf hash_of, std::uint32_t id_bits) {
+    std::vector<std::uint32_t> old(size, none);
+    slots_.swap(old);
     const std::uint32_t id_mask = std::exchange(id_bits_, id_bits);
-    const auto old = std::exchange(slots_, std::vector<std::uint32_t>(size, none));
     for (const std::uint32_t slot : old) {
       if (slot != none) place(slot & id_mask, hash_of(slot & id_mask));
     }

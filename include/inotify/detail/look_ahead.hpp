@@ -4,13 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include <inotify/detail/name_hash.hpp>
 #include <inotify/raw_event.hpp>
 
 namespace inotify::inline v0::detail {
@@ -133,8 +133,7 @@ class LookAhead {
   };
   struct KeyHash {
     std::size_t operator()(const Key& key) const noexcept {
-      return std::hash<std::string_view>{}(key.name) +
-             static_cast<unsigned>(key.wd) * 0x9E3779B97F4A7C15U;
+      return hash_name(static_cast<std::uint32_t>(key.wd), key.name);
     }
   };
   struct Chain {

@@ -38,7 +38,7 @@ namespace inotify::inline v0::detail {
 ///      first walk both are given out in order. No node but the first of a watch's names may be at
 ///      that place.
 ///   6. wd -> node and (parent, name) -> node are changed nowhere but in bind/forget_wd and
-///      add_name/remove_name.
+///      ensure_child/add_name/remove_name.
 ///   7. Memory is proportional to the live nodes: ids, names and index slots of erased nodes are
 ///      reused [4].
 class WatchTable {
@@ -221,6 +221,7 @@ class WatchTable {
   void add_wd(NodeId id);
   void remove_wd(NodeId id);
   void give_up_lead();
+  void set_own_mask(NodeId id, Mask mask) noexcept;
   bool forget_wd(NodeId id);
   void link(NodeId id, NodeId parent) noexcept;
   void unlink(NodeId id) noexcept;
@@ -233,8 +234,8 @@ class WatchTable {
   void add_name(NodeId id);
   void remove_name(NodeId id);
   [[nodiscard]] NodeId walk(NodeId from, std::string_view path) const noexcept;
-  [[nodiscard]] static std::uint32_t hash(NodeId parent, std::string_view name) noexcept;
   [[nodiscard]] auto hash_of_name() const noexcept;
+  [[nodiscard]] auto is_child(NodeId parent, std::string_view name) const noexcept;
   [[nodiscard]] auto hash_of_wd() const noexcept;
   [[nodiscard]] NodeId next_below(NodeId id, NodeId first) const noexcept;
 
