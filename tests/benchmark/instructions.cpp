@@ -23,7 +23,7 @@ constexpr std::size_t directories = 2'000;
 void add_all(inotify::Watcher& watcher, const std::string& root) { watcher.add_all(root, mask); }
 
 void add_all(bench::Raw& raw, const std::string& root) {
-  raw.add_all(root, mask, bench::Raw::Names::relative, bench::Raw::Keep::paths);
+  raw.add_all(root, mask, bench::Raw::Keep::paths);
 }
 
 template <class Consume>

@@ -33,13 +33,12 @@ bool is_end(std::int64_t offset) { return offset == INT64_MAX || offset == INT32
 Raw::Raw(int flags)
     : fd_(checked(::inotify_init1(IN_CLOEXEC | flags), "inotify_init1")), buffer_(buffer_size) {}
 
-void Raw::add_all(const std::string& root, inotify::Mask mask, Names names, Keep keep) {
+void Raw::add_all(const std::string& root, inotify::Mask mask, Keep keep) {
   struct statfs system {};
   checked(::statfs(root.c_str(), &system), "statfs");
   leaves_show_ = system.f_type == EXT4_SUPER_MAGIC || system.f_type == TMPFS_MAGIC ||
                  system.f_type == XFS_SUPER_MAGIC;
   mask_ = mask | IN_ONLYDIR | IN_DONT_FOLLOW;
-  names_ = names;
   keep_ = keep;
   path_.clear();
   const inotify::detail::UniqueFd before(
@@ -47,13 +46,12 @@ void Raw::add_all(const std::string& root, inotify::Mask mask, Names names, Keep
   enter(before.get(), root.c_str());
 }
 
-// `name` is relative to the directory `above`, which is the working directory if it is to go along.
+// `name` is relative to the directory `above`, which is the working directory.
 void Raw::enter(int above, const char* name) {
   const std::size_t length = path_.size();
   if (!path_.empty()) path_ += '/';
   path_ += name;
-  const int wd = checked(
-      ::inotify_add_watch(fd_.get(), names_ == Names::full ? path_.c_str() : name, mask_), name);
+  const int wd = checked(::inotify_add_watch(fd_.get(), name, mask_), name);
   ++watches_;
   if (keep_ == Keep::paths) {
     if (paths_.size() <= static_cast<std::size_t>(wd))
@@ -68,7 +66,7 @@ void Raw::enter(int above, const char* name) {
         checked(::openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), name));
     const std::size_t first = todo_.size();
     list(directory.get());
-    if (names_ == Names::relative) checked(::fchdir(directory.get()), "fchdir");
+    checked(::fchdir(directory.get()), "fchdir");
     for (std::string child; todo_.size() > first;) {
       std::size_t begin = todo_.size() - 1;
       while (begin > first && todo_[begin - 1] != '\0') --begin;
@@ -76,7 +74,7 @@ void Raw::enter(int above, const char* name) {
       todo_.resize(begin);
       enter(directory.get(), child.c_str());
     }
-    if (names_ == Names::relative) checked(::fchdir(above), "fchdir");
+    checked(::fchdir(above), "fchdir");
   }
   path_.resize(length);
 }

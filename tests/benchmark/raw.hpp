@@ -20,19 +20,15 @@ namespace bench {
 /// throwing, no tree that changes meanwhile, no rename: this is the limit, not a watcher.
 class Raw {
  public:
-  /// By what name inotify_add_watch(2) is told a directory.
-  enum class Names {
-    full,      ///< Its full path.
-    relative,  ///< Its name in the working directory, which goes along with the walk.
-  };
   /// Whether the path of each watch is kept, as a reader needs it.
   enum class Keep { nothing, paths };
 
   /// `flags` of inotify_init1(2): IN_NONBLOCK, or 0 for a read() that waits.
   explicit Raw(int flags = IN_NONBLOCK);
 
-  /// Watches `root` and every directory below it: depth first, the watch before the listing.
-  void add_all(const std::string& root, inotify::Mask mask, Names names, Keep keep);
+  /// Watches `root` and every directory below it: depth first, the watch before the listing, each by
+  /// its name in the working directory, which goes along with the walk.
+  void add_all(const std::string& root, inotify::Mask mask, Keep keep);
   [[nodiscard]] std::size_t num_watches() const { return watches_; }
   [[nodiscard]] const std::vector<std::string>& paths() const { return paths_; }
   [[nodiscard]] int fileno() const { return fd_.get(); }
@@ -48,7 +44,6 @@ class Raw {
 
   inotify::detail::UniqueFd fd_;
   inotify::Mask mask_ = 0;
-  Names names_ = Names::full;
   Keep keep_ = Keep::nothing;
   bool leaves_show_ = false;        // a directory without subdirectories has two links
   std::string path_;                // of the directory being entered

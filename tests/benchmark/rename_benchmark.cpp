@@ -82,8 +82,7 @@ void read_renames(benchmark::State& state, void (*rename)(const std::string&, bo
   };
   const auto raw = [&](bench::Meter& meter) {
     bench::Raw twin;
-    twin.add_all(temp.str(), IN_MOVE | IN_MOVE_SELF, bench::Raw::Names::relative,
-                 bench::Raw::Keep::paths);
+    twin.add_all(temp.str(), IN_MOVE | IN_MOVE_SELF, bench::Raw::Keep::paths);
     return measure(meter, [&] { return twin.read([](inotify::Mask, std::string_view) {}); });
   };
   bench::compare(state, renames, {{"library", library}, {"raw", raw}});

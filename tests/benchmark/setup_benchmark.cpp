@@ -17,8 +17,8 @@ namespace {
 constexpr inotify::Mask mask = IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE;
 
 template <class Any>
-bench::Contender library(const std::string& name, const bench::Tree& tree) {
-  return {name, [&tree](bench::Meter& meter) {
+bench::Contender library(const bench::Tree& tree) {
+  return {"library", [&tree](bench::Meter& meter) {
             Any watcher;
             meter.measure([&] { watcher.add_all(tree.root(), mask); });
             bench::Work work{.watches = watcher.num_watches()};
@@ -29,12 +29,12 @@ bench::Contender library(const std::string& name, const bench::Tree& tree) {
           }};
 }
 
-bench::Contender raw(const std::string& name, const bench::Tree& tree, bench::Raw::Names names) {
-  return {name, [&tree, names](bench::Meter& meter) {
+bench::Contender raw(const bench::Tree& tree) {
+  return {"raw", [&tree](bench::Meter& meter) {
             using Keep = bench::Raw::Keep;
             bench::Raw twin;
             const Keep keep = meter.is_check() ? Keep::paths : Keep::nothing;
-            meter.measure([&] { twin.add_all(tree.root(), mask, names, keep); });
+            meter.measure([&] { twin.add_all(tree.root(), mask, keep); });
             bench::Work work{.watches = twin.num_watches()};
             for (const std::string& path : twin.paths()) {
               if (!path.empty()) work.add_path(path);
@@ -47,9 +47,7 @@ template <class Any>
 void set_up(benchmark::State& state) {
   const auto directories = static_cast<std::size_t>(state.range(0));
   const bench::Tree tree(directories, static_cast<std::size_t>(state.range(1)));
-  bench::compare(state, static_cast<double>(directories),
-                 {library<Any>("library", tree), raw("raw", tree, bench::Raw::Names::relative),
-                  raw("raw_full_paths", tree, bench::Raw::Names::full)});
+  bench::compare(state, static_cast<double>(directories), {library<Any>(tree), raw(tree)});
 }
 
 // What AutoWatcher::Options::threads buys: the time that passes, too, for CPU time only grows.
@@ -81,12 +79,12 @@ void threads(benchmark::State& state) {
 }
 
 void small(benchmark::internal::Benchmark* benchmark) {
-  benchmark->Args({10'000, 50'000})->Iterations(31)->UseManualTime()->Unit(benchmark::kMillisecond);
+  benchmark->Args({10'000, 50'000})->Iterations(61)->UseManualTime()->Unit(benchmark::kMillisecond);
 }
 
 void large(benchmark::internal::Benchmark* benchmark) {
   benchmark->Args({100'000, 300'000})
-      ->Iterations(15)
+      ->Iterations(31)
       ->UseManualTime()
       ->Unit(benchmark::kMillisecond);
 }

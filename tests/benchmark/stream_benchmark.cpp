@@ -44,7 +44,7 @@ class Files {
 // A blocking read(2), and the paths.
 struct Blocking {
   explicit Blocking(const std::string& directory) {
-    raw.add_all(directory, mask, bench::Raw::Names::full, bench::Raw::Keep::paths);
+    raw.add_all(directory, mask, bench::Raw::Keep::paths);
   }
   std::size_t read() {
     return raw.read([](inotify::Mask, std::string_view) {});

@@ -79,10 +79,10 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
-/// Runs all contenders in each iteration, one after the other, and reports for each the median of
-/// its CPU time and its system calls per unit, and for those after the first the median of the
-/// ratios of the first's time to its own: those of one iteration have met the same neighbours on the
-/// machine. An iteration's time is that of the first.
+/// Runs all contenders in each iteration, one after the other, forwards and backwards by turns, and
+/// reports for each the median of its CPU time and its system calls per unit, and for those after the
+/// first the median of the ratios of the first's time to its own: those of one iteration have met the
+/// same neighbours on the machine. An iteration's time is that of the first.
 inline void compare(benchmark::State& state, double units,
                     const std::vector<Contender>& contenders) {
   std::optional<Work> first;
@@ -101,7 +101,9 @@ inline void compare(benchmark::State& state, double units,
 
   std::vector<std::vector<double>> seconds(contenders.size());
   for ([[maybe_unused]] auto _ : state) {
-    for (std::size_t i = 0; i < contenders.size(); ++i) {
+    const bool is_forwards = seconds[0].size() % 2 == 0;
+    for (std::size_t turn = 0; turn < contenders.size(); ++turn) {
+      const std::size_t i = is_forwards ? turn : contenders.size() - 1 - turn;
       Meter meter(Meter::What::time);
       contenders[i].run(meter);
       seconds[i].push_back(meter.seconds());
