@@ -24,9 +24,10 @@ namespace {
 // what is watched already.
 constexpr Mask refused_bits = IN_ONESHOT | IN_MASK_CREATE;
 
-// A read() delivers no more than about so many events: what one read(2) gives. The rest stays in the
-// look-ahead.
-constexpr std::size_t max_batch = 512;
+// A read() delivers no more than about so many events: what one read(2) gives, for to leave some of
+// that in the look-ahead, and to say so by the descriptor, takes two system calls more. The rest stays
+// there.
+constexpr std::size_t max_batch = 2048;
 
 // What barriers pull is no longer bounded by the kernel. If others are faster than the reader for so
 // long that the look-ahead holds this much, that is an overflow like the kernel's own.

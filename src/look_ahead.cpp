@@ -1,6 +1,5 @@
 #include <inotify/detail/look_ahead.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -21,7 +20,7 @@ std::span<std::byte> LookAhead::room() {
     segments_.push_back({std::move(spare_)});
   }
   Segment& last = segments_.back();
-  return {last.bytes.get() + last.used, std::min(segment_size - last.used, read_size)};
+  return {last.bytes.get() + last.used, segment_size - last.used};
 }
 
 // To where there is more to walk.

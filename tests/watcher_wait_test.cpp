@@ -72,8 +72,9 @@ TYPED_TEST(WaitOf, IsBehindUntilTheRestHasBeenRead) {
 }
 
 TYPED_TEST(WaitOf, ANotifierPausesOnceForAllThatHasGathered) {
-  constexpr std::size_t files = 9'000;  // more than it takes in one cycle
-  for (std::size_t i = 0; i < files; ++i) this->create("a name of 32 bytes " + std::to_string(i));
+  constexpr std::size_t files = 9'000;
+  const std::string long_name(200, 'x');  // so that it takes more than one cycle
+  for (std::size_t i = 0; i < files; ++i) this->create(long_name + std::to_string(i));
   std::size_t seen = 0;
   int cycles = 0;
   int polls = 0;

@@ -152,8 +152,7 @@ class LookAhead {
     std::uint64_t position = 0;  // of the current event, as in Entry
   };
 
-  static constexpr std::size_t segment_size = 64 * 1024;
-  static constexpr std::size_t read_size = 16 * 1024;  // as in Watcher
+  static constexpr std::size_t segment_size = 64 * 1024;  // of one read(2), as in Watcher
 
   // All that is pointed to is ours.
   static Entry& mine(const Entry& entry) { return const_cast<Entry&>(entry); }
