@@ -23,18 +23,18 @@ namespace inotify::inline v0 {
 ///       for (const inotify::Event& e : reader.read()) std::cout << e << '\n';
 ///
 /// What it saves, per 100k events at 20,000 a second (tests/benchmark, 2 cores, Linux 6.18; between
-/// full runs the CPU time differs by up to 2.4 times):
+/// full runs the CPU time differs by up to twice):
 ///
-///     raw blocking read(2)                    99,800 system calls   152 ms of CPU
-///     AutoWatcher::read()                    299,500                229
-///     5 ms after the first event               2,950                 25
-///     20 ms after the first event                750                 22
-///     100 ms after the first event               600                 41
-///     512 bytes at once, or after a second       610                 55
-///     4 KiB, looked for every ms              11,500                 45
-///     16 KiB, looked for every 5 ms            2,650                 35
-///     64 KiB, looked for every 5 ms            6,500                184
-///     256 KiB, looked for every 5 ms          17,800              1,787
+///     raw blocking read(2)                    99,700 system calls   126 ms of CPU
+///     AutoWatcher::read()                    199,400                207
+///     5 ms after the first event               3,000                 19
+///     20 ms after the first event                750                 14
+///     100 ms after the first event               150                 12
+///     512 bytes at once, or after a second        75                 21
+///     4 KiB, looked for every ms              12,000                 33
+///     16 KiB, looked for every 5 ms            2,600                 18
+///     64 KiB, looked for every 5 ms            3,100                 37
+///     256 KiB, looked for every 5 ms           2,700                 64
 ///
 /// So the fixed delay is the default, and a threshold is for those who want a little at once and the
 /// rest late: each look makes the kernel walk the queue.
