@@ -35,11 +35,14 @@ std::span<const Event> BatchReader::read(milliseconds timeout, std::error_code& 
     if (!watcher_->is_open() || (deadline.is_endless() && watcher_->empty()))
       return watcher_->read(ec);
     // What has gathered may be more than one batch; the rest of it has waited long enough.
-    const Wake wake = watcher_->is_behind() ? Wake::events : gather(deadline.left(), ec);
+    const bool is_rest = watcher_->is_behind();
+    const Wake wake = is_rest ? wait(-1, milliseconds::zero(), ec) : gather(deadline.left(), ec);
     if (ec) return {};
     const auto events = watcher_->read(milliseconds::zero(), ec);
     // An AutoWatcher may find that nothing of what it has read is the consumer's business.
-    if (ec || !events.empty() || wake != Wake::events) return events;
+    const bool goes_on = is_rest ? wake == Wake::timeout && deadline.left() > milliseconds::zero()
+                                 : wake == Wake::events;
+    if (ec || !events.empty() || !goes_on) return events;
   }
 }
 

@@ -251,13 +251,11 @@ NodeId WatchTable::ensure(std::string_view path) {
 }
 
 NodeId WatchTable::ensure_child(NodeId parent, std::string_view name) {
-  const auto make = [&] {
-    const NodeId id = create(parent, name);
-    nodes_[id].bits.named = 1;
-    return id;
-  };
-  return by_name_.find_or_insert(hash_name(parent, name), is_child(parent, name), make,
-                                 hash_of_name());
+  const NodeId id = by_name_.find_or_insert(
+      hash_name(parent, name), is_child(parent, name), [&] { return create(parent, name); },
+      hash_of_name());
+  nodes_[id].bits.named = 1;
+  return id;
 }
 
 NodeId WatchTable::create(NodeId parent, std::string_view text) {

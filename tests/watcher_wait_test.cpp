@@ -71,6 +71,18 @@ TYPED_TEST(WaitOf, IsBehindUntilTheRestHasBeenRead) {
   EXPECT_EQ(polls, 0);
 }
 
+TYPED_TEST(WaitOf, IsNotBehindOnceItIsClosed) {
+  for (int i = 0; i < 3'000; ++i) this->create("a name of 32 bytes " + std::to_string(i));
+  EXPECT_FALSE(this->watcher_.read(0ms).empty());
+  ASSERT_TRUE(this->watcher_.is_behind());
+  this->watcher_.close();
+  EXPECT_FALSE(this->watcher_.is_behind());
+  std::error_code ec;
+  this->watcher_.read(0ms, ec);
+  EXPECT_EQ(ec, std::errc::bad_file_descriptor);
+  EXPECT_FALSE(this->watcher_.is_behind());
+}
+
 TYPED_TEST(WaitOf, ANotifierPausesOnceForAllThatHasGathered) {
   constexpr std::size_t files = 9'000;
   const std::string long_name(200, 'x');  // so that it takes more than one cycle

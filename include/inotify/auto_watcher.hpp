@@ -182,7 +182,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   // Whether collect() has something to do though nothing comes.
   [[nodiscard]] bool has_more() const noexcept {
-    return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty();
+    return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty() || !old_.empty();
   }
   void open_epoll(std::error_code& ec);
   void end_call(bool has_batch) noexcept;

@@ -20,7 +20,8 @@ namespace inotify::inline v0 {
 
 struct NotifierOptions {
   /// The shortest time from the beginning of one cycle to its reading: events gather meanwhile, and
-  /// many are read at once. 0 reads as soon as there is something.
+  /// many are read at once. 0 reads as soon as there is something. What has gathered and is more than
+  /// one cycle reads does not wait again.
   std::chrono::milliseconds read_freq{0};
   /// Fewer bytes than this (16 per event, plus the name) are left to gather, until `timeout` has
   /// passed: with an endless timeout they may stay unread for ever. While they gather, the queue is

@@ -183,9 +183,10 @@ class INOTIFY_API Watcher {
   /// Takes back an interrupt() that has not ended anything yet; whether there was one.
   bool clear_interrupt() noexcept;
 
-  /// Whether the last read() may have left what had come already, because it did not fit into one
-  /// batch. Take that before you let more gather, or wait for an edge of fileno().
-  [[nodiscard]] bool is_behind() const noexcept { return is_behind_; }
+  /// Whether a read() may find something though nothing comes any more: what did not fit into the last
+  /// batch, above all. Take that before you let more gather, or wait for an edge of fileno(). It does not
+  /// tell of what next() has kept.
+  [[nodiscard]] bool is_behind() const noexcept { return is_behind_ && is_open(); }
 
   /// Bytes that a read would take now: a measure for Threshold. Errors: EBADF.
   [[nodiscard]] virtual std::size_t readable() const { return instance_.readable(); }
