@@ -25,12 +25,8 @@ class IdIndex {
   template <class IsIt>
   [[nodiscard]] NodeId find(std::uint32_t hash, IsIt is_it) const noexcept {
     if (slots_.empty()) return no_node;
-    const std::uint32_t tag = tag_of(hash);
-    for (std::size_t i = home(hash);; i = next(i)) {
-      const std::uint32_t slot = slots_[i];
-      if (slot == none) return no_node;
-      if ((slot & ~id_bits_) == tag && is_it(slot & id_bits_)) return slot & id_bits_;
-    }
+    const std::uint32_t slot = slots_[probe(hash, is_it)];
+    return slot == none ? no_node : slot & id_bits_;
   }
 
   /// The same; but if there is none, what `make()` returns, which is in the set from then on and has
@@ -38,15 +34,11 @@ class IdIndex {
   template <class IsIt, class Make, class HashOf>
   NodeId find_or_insert(std::uint32_t hash, IsIt is_it, Make make, HashOf hash_of) {
     make_room(hash_of);
-    const std::uint32_t tag = tag_of(hash);
-    std::size_t i = home(hash);
-    for (; slots_[i] != none; i = next(i)) {
-      if ((slots_[i] & ~id_bits_) == tag && is_it(slots_[i] & id_bits_))
-        return slots_[i] & id_bits_;
-    }
+    const std::size_t i = probe(hash, is_it);
+    if (slots_[i] != none) return slots_[i] & id_bits_;
     const NodeId id = make();
     if (id < id_bits_) {
-      slots_[i] = id | tag;
+      slots_[i] = id | tag_of(hash);
     } else {
       drop_tags(hash_of);
       place(id, hash);
@@ -99,6 +91,16 @@ class IdIndex {
   }
   [[nodiscard]] std::size_t next(std::size_t i) const noexcept {
     return (i + 1) & (slots_.size() - 1);
+  }
+
+  // The slot of the id with this hash for which `is_it(id)` holds, or the free one where it would be.
+  template <class IsIt>
+  [[nodiscard]] std::size_t probe(std::uint32_t hash, IsIt is_it) const noexcept {
+    const std::uint32_t tag = tag_of(hash);
+    std::size_t i = home(hash);
+    while (slots_[i] != none && ((slots_[i] & ~id_bits_) != tag || !is_it(slots_[i] & id_bits_)))
+      i = next(i);
+    return i;
   }
 
   void place(NodeId id, std::uint32_t hash) noexcept {
