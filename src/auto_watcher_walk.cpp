@@ -132,19 +132,17 @@ void AutoWatcher::adopt(const TreeScan::Notes& notes) {
     if (known != no_node && !table_.is_below(known, walk_->root)) walk_->met.insert(note.wd);
   }
   pull_queued();
-  const bool is_still = look_ahead_.empty();
   auto& nodes = walk_->nodes;
   for (const TreeScan::Note& note : notes.list) {
     if (nodes.size() <= note.number) nodes.resize(note.number + nodes.size(), no_node);
     const NodeId directory = nodes[note.directory];
     const std::string_view name = notes.name(note);
     if (name.empty()) {
-      if (directory != no_node && (note.error != 0 || (!is_still && is_unsettled(directory)))) {
+      if (directory != no_node && (note.error != 0 || is_unsettled(directory))) {
         enter_anew(directory);
         nodes[note.directory] = no_node;
       }
-    } else if (directory != no_node &&
-               (is_still || !look_ahead_.touches(table_.wd(directory), name))) {
+    } else if (directory != no_node && !look_ahead_.touches(table_.wd(directory), name)) {
       if (announce_ && note.directory != 0) tell_found(directory, name, note.type);
       if (note.type == DT_DIR) nodes[note.number] = adopt(directory, name, note);
     } else {

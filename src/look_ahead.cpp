@@ -137,8 +137,7 @@ const LookAhead::Entry* LookAhead::first_of_name(int wd, std::string_view name) 
   return it == by_name_.end() ? nullptr : it->second.first;
 }
 
-bool LookAhead::touches(int wd, std::string_view name) {
-  if (empty()) return false;
+bool LookAhead::is_touched(int wd, std::string_view name) {
   const Entry* entry = first_of_name(wd, name);
   while (entry != nullptr && !is_to_come(*entry)) entry = entry->next_of_name;
   return entry != nullptr;

@@ -92,7 +92,9 @@ class LookAhead {
   // ---- questions about what comes after the current event
 
   /// Whether a name event of that directory will speak of that name.
-  [[nodiscard]] bool touches(int wd, std::string_view name);
+  [[nodiscard]] bool touches(int wd, std::string_view name) {
+    return !empty() && is_touched(wd, name);
+  }
   /// Whether a MOVED_FROM of that name comes.
   [[nodiscard]] bool leaves(int wd, std::string_view name);
   /// The first MOVED_FROM of that name after `entry`; if that is null, the current event or the
@@ -173,6 +175,7 @@ class LookAhead {
   void rewind() noexcept;
   void enter(const Cursor& cursor);
   void index();
+  [[nodiscard]] bool is_touched(int wd, std::string_view name);
   [[nodiscard]] const Entry* first_of_name(int wd, std::string_view name);
   [[nodiscard]] bool is_to_come(const Entry& entry) const noexcept {
     return !entry.taken && entry.position > reader_.position;
