@@ -18,10 +18,9 @@ void require(const std::error_code& ec, const char* call) {
 
 }  // namespace
 
-Watcher::Watcher() : buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_size)) {}
+Watcher::Watcher() = default;
 
-Watcher::Watcher(std::error_code& ec)
-    : instance_(ec), buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_size)) {}
+Watcher::Watcher(std::error_code& ec) : instance_(ec) {}
 
 void Watcher::close() noexcept {
   instance_.close();
@@ -272,6 +271,7 @@ const Event* Watcher::next(milliseconds timeout, std::error_code& ec) {
 
 Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
   ++batches_;
+  if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<std::byte[]>(buffer_size);
   const RawEvents events = instance_.read({buffer_.get(), buffer_size}, ec);
   if (events.bytes().empty() && std::exchange(overflowed_, false)) {
     for (const int wd : dead_watches()) {

@@ -273,7 +273,7 @@ class INOTIFY_API Watcher {
   bool is_younger(detail::NodeId node, std::uint64_t position) const;
   void lose_name(detail::NodeId parent, std::string_view name);
 
-  std::unique_ptr<std::byte[]> buffer_;
+  std::unique_ptr<std::byte[]> buffer_;  // of collect(); made when it is called first
   detail::EventBatch delivered_;  // by the last read()
   std::size_t kept_ = 0;          // the last so many of them have not been returned by next() yet
   bool interrupted_ = false;
