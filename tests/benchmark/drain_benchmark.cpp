@@ -9,14 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "benchmark/drain.hpp"
 #include "benchmark/raw.hpp"
 #include "benchmark/sysctl.hpp"
 #include "benchmark/tree.hpp"
 #include "benchmark/twins.hpp"
 
 namespace {
-
-using namespace std::chrono_literals;
 
 constexpr inotify::Mask mask = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE;
 constexpr std::size_t events_per_file = 3;
@@ -41,24 +40,6 @@ auto consumer(const bench::Meter& meter, bench::Work& work) {
   };
 }
 
-template <class Consume>
-std::size_t read(inotify::Watcher& watcher, Consume consume) {
-  const auto events = watcher.read(0ms);
-  for (const inotify::Event& event : events) consume(event.mask, event.fullpath);
-  return events.size();
-}
-
-template <class Consume>
-std::size_t read(bench::Raw& raw, Consume consume) {
-  return raw.read(consume);
-}
-
-template <class Any, class Consume>
-void read_all(Any& any, Consume consume) {
-  while (read(any, consume) > 0) {
-  }
-}
-
 // Both watch the same tree, so what fills one queue fills the other, too.
 template <class Any>
 void drain(benchmark::State& state) {
@@ -75,8 +56,8 @@ void drain(benchmark::State& state) {
   const auto fill = [&] {
     const auto nothing = [](inotify::Mask, std::string_view) {};
     for (const std::string& file : files) ::unlink(file.c_str());
-    read_all(library, nothing);
-    read_all(raw, nothing);
+    bench::drain(library, nothing);
+    bench::drain(raw, nothing);
     for (const std::string& file : files) bench::touch(file);
   };
   std::size_t filled = 0;
@@ -88,7 +69,7 @@ void drain(benchmark::State& state) {
                               }
                               bench::Work work;
                               const auto consume = consumer(meter, work);
-                              meter.measure([&] { read_all(any, consume); });
+                              meter.measure([&] { bench::drain(any, consume); });
                               return work;
                             }};
   };
