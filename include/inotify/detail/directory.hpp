@@ -46,9 +46,9 @@ class Directory {
   void close() noexcept { fd_.reset(); }
 
   /// Calls `visit(name, type)` for each entry but "." and "..", with `type` a DT_* constant, never
-  /// DT_UNKNOWN for what still exists. `name` is a `const char*`, for most are of no interest and need
-  /// not be measured, and valid during the call. `end_shows`: the file system
-  /// is ext4, XFS or tmpfs, whose last entry says that it is the last.
+  /// DT_UNKNOWN for what still exists. `name` is a `const char*`, valid during the call: most are of no
+  /// interest, and need not be measured. `end_shows`: the file system is ext4, XFS or tmpfs, whose last
+  /// entry says that it is the last.
   template <class Visit>
   void list(Visit visit, std::error_code& ec, bool end_shows = false) {
     struct Caller {

@@ -9,8 +9,8 @@
 namespace inotify::inline v0::detail {
 
 /// A hash of a directory, by whatever number it goes, and a name in it. Eight bytes at a time, so that
-/// a name takes some 20 instructions, where std::hash takes 60. Not for keys that an enemy chooses,
-/// which goes for std::hash, too.
+/// a name of 5 to 18 bytes takes some 30 instructions, where std::hash takes 70. Not for keys that an
+/// enemy chooses; neither is std::hash.
 inline std::uint32_t hash_name(std::uint32_t directory, std::string_view name) noexcept {
   constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
   std::uint64_t hash = (directory + (std::uint64_t{name.size()} << 32)) * odd;
