@@ -14,12 +14,14 @@ using detail::no_node;
 // Puts what is in a watched directory into `found_`. If its watch has just been set, as `fresh_wd`
 // says (else -1), that may have been in the middle of a rename, so that only some of its events
 // were seen. The fence lets that come to its end, and all that was queued of the directory by then
-// is left to the listing, which is younger.
+// is left to the listing, which must be younger, even where it shows a snapshot of when the directory
+// was opened: watch, fence, rewind, list [38].
 void AutoWatcher::list(Directory& directory, int fresh_wd, std::error_code& ec) {
   if (fresh_wd >= 0) {
     directory.fence();
     pull_queued();
     tell_taken(fresh_wd);
+    directory.rewind();
   }
   found_.clear();
   directory.list([&](const char* name, unsigned char type) { found_.push_back({name, type}); }, ec);

@@ -85,6 +85,10 @@ void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void
   }
 }
 
+void Directory::rewind() const noexcept {
+  [[maybe_unused]] const off_t begin = ::lseek(fd(), 0, SEEK_SET);
+}
+
 void Directory::fence() const noexcept {
   static constexpr auto name = [] {
     std::array<char, 257> text{};

@@ -1,8 +1,12 @@
 // The kernel's own list of an instance's watches: the ground truth for the table.
 #pragma once
 
+#include <linux/magic.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <fstream>
@@ -40,11 +44,27 @@ inline std::map<int, KernelWatch> kernel_table(int inotify_fd) {
   return table;
 }
 
+/// The device of a file system as the kernel's list writes it. On btrfs st_dev is not the file
+/// system's, but a subvolume's [38].
+inline std::uint64_t device_of(const struct stat& status, const std::string& path) {
+  const std::uint64_t device = (std::uint64_t{major(status.st_dev)} << 20) | minor(status.st_dev);
+  struct statfs system {};
+  if (::statfs(path.c_str(), &system) != 0 || system.f_type != BTRFS_SUPER_MAGIC) return device;
+  static std::map<dev_t, std::uint64_t> known;
+  const auto [entry, is_new] = known.try_emplace(status.st_dev, device);
+  if (!is_new) return entry->second;
+  const int probe = ::inotify_init1(IN_CLOEXEC);
+  ::inotify_add_watch(probe, path.c_str(), IN_DELETE_SELF);
+  for (const auto& [wd, watch] : kernel_table(probe)) entry->second = watch.device;
+  ::close(probe);
+  return entry->second;
+}
+
 /// The identity of a file as the kernel's list writes it: (device, inode).
 inline std::pair<std::uint64_t, std::uint64_t> identity(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return {0, 0};
-  return {(std::uint64_t{major(status.st_dev)} << 20) | minor(status.st_dev), status.st_ino};
+  return {device_of(status, path), status.st_ino};
 }
 
 }  // namespace test

@@ -59,6 +59,10 @@ class Directory {
     list_with(&Caller::call, &visit, ec, end_shows);
   }
 
+  /// To be called before list() if something is to be in the listing that has happened since the
+  /// directory was opened: on btrfs a listing shows what was there at that moment [38].
+  void rewind() const noexcept;
+
   /// The DT_* type of an entry, not followed; DT_UNKNOWN if there is none.
   [[nodiscard]] unsigned char type_of(const char* name) const noexcept;
 
