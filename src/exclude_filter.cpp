@@ -1,39 +1,33 @@
 #include <inotify/exclude_filter.hpp>
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <locale>
-#include <regex>
 #include <stdexcept>
+#include <utility>
 
+#include <inotify/detail/pattern_program.hpp>
+#include <inotify/detail/pattern_syntax.hpp>
 #include <inotify/detail/unique_fd.hpp>
 #include <inotify/error.hpp>
 
 namespace inotify::inline v0 {
 namespace {
 
-// `where` is what the message names besides the pattern: a file and line, or nothing.
-std::regex compile(const std::string& pattern, const std::string& where) {
+// Compiles by `add`. `where` is what the message names besides the pattern: a file and line, or
+// nothing.
+void compile(void (*add)(detail::PatternProgram&, std::string_view), const char* kind,
+             detail::PatternProgram& program, std::string_view pattern, const std::string& where) {
   try {
-    std::regex regex;
-    regex.imbue(std::locale::classic());
-    regex.assign(pattern, std::regex::ECMAScript | std::regex::optimize | std::regex::nosubs);
-    return regex;
-  } catch (const std::regex_error& error) {
-    throw std::invalid_argument("inotify: ExcludeFilter: " + where + "bad regular expression " +
-                                inotify::quoted(pattern) + ": " + error.what());
+    add(program, pattern);
+  } catch (const detail::PatternError& error) {
+    throw std::invalid_argument("inotify: ExcludeFilter: " + where + "bad " + kind + ' ' +
+                                inotify::quoted(pattern) + ": " + error.cause + ", at offset " +
+                                std::to_string(error.offset));
   }
-}
-
-bool matches(const std::string& glob, const std::string& path, const char* last) {
-  return glob.find('/') == std::string::npos
-             ? ::fnmatch(glob.c_str(), last, 0) == 0
-             : ::fnmatch(glob.c_str(), path.c_str(), FNM_PATHNAME | FNM_LEADING_DIR) == 0;
 }
 
 std::string read_all(const std::filesystem::path& file, std::error_code& ec) {
@@ -60,15 +54,24 @@ std::string_view trimmed(std::string_view line) {
 }  // namespace
 
 struct ExcludeFilter::Patterns {
-  std::vector<std::regex> regexes;
-  std::vector<std::string> globs;
+  detail::PatternProgram paths;       // for the full path
+  detail::PatternProgram components;  // for its last component
+
+  void add_regex(std::string_view regex, const std::string& where) {
+    compile(detail::add_regex, "regular expression", paths, regex, where);
+  }
+
+  void add_glob(std::string_view glob) {
+    const bool is_path = glob.find('/') != std::string_view::npos;
+    compile(detail::add_glob, "glob", is_path ? paths : components, glob, "");
+  }
 };
 
 ExcludeFilter::ExcludeFilter(const std::vector<std::string>& regexes,
                              const std::vector<std::string>& globs) {
   Patterns patterns;
-  for (const std::string& regex : regexes) patterns.regexes.push_back(compile(regex, ""));
-  patterns.globs = globs;
+  for (const std::string& regex : regexes) patterns.add_regex(regex, "");
+  for (const std::string& glob : globs) patterns.add_glob(glob);
   patterns_ = std::make_shared<const Patterns>(std::move(patterns));
 }
 
@@ -95,7 +98,7 @@ ExcludeFilter ExcludeFilter::from_file(const std::filesystem::path& file) {
     ++number;
     if (line.empty() || line.front() == '#') continue;
     const std::string where = file.native() + ':' + std::to_string(number) + ": ";
-    patterns.regexes.push_back(compile(std::string(line), where));
+    patterns.add_regex(line, where);
   }
   ExcludeFilter filter;
   filter.patterns_ = std::make_shared<const Patterns>(std::move(patterns));
@@ -116,15 +119,8 @@ ExcludeFilter ExcludeFilter::from_file(const std::filesystem::path& file, std::e
 
 bool ExcludeFilter::excludes(std::string_view path) const {
   if (!patterns_) return false;
-  const auto from_begin = std::regex_constants::match_continuous;
-  for (const std::regex& regex : patterns_->regexes) {
-    if (std::regex_search(path.begin(), path.end(), regex, from_begin)) return true;
-  }
-  if (patterns_->globs.empty()) return false;
-  const std::string text(path);  // fnmatch(3) needs the NUL
-  const char* last = text.c_str() + (text.rfind('/') + 1);
-  return std::any_of(patterns_->globs.begin(), patterns_->globs.end(),
-                     [&](const std::string& glob) { return matches(glob, text, last); });
+  const std::string_view component = path.substr(path.rfind('/') + 1);
+  return patterns_->paths.match(path).is_match || patterns_->components.match(component).is_match;
 }
 
 }  // namespace inotify::inline v0

@@ -47,6 +47,48 @@ TEST(ExcludeFilter, TakesAPathOfPathMax) {
   EXPECT_FALSE(ExcludeFilter({".*b$"}).excludes(path));
 }
 
+// Nobody needs a right to make a path as long as he likes, a directory below the other.
+TEST(ExcludeFilter, NoPathIsTooLong) {
+  const ExcludeFilter filter({".*/\\.git", "(a+)+$", "(a|a)*b", "(/|a|[^b]){1000}b"}, {"*?*.swp"});
+  std::string path(std::size_t{1} << 20, 'a');
+  for (std::size_t i = 0; i < path.size(); i += 200) path[i] = '/';
+  EXPECT_FALSE(filter.excludes(path));
+  EXPECT_TRUE(filter.excludes(path + "/.git"));
+  EXPECT_TRUE(filter.excludes(path + "x.swp"));
+}
+
+TEST(ExcludeFilter, NoPatternTakesLong) {
+  const std::string text = '/' + std::string(4095, 'a') + '!';
+  EXPECT_FALSE(ExcludeFilter({"/(a+)+$"}).excludes(text));
+  EXPECT_FALSE(ExcludeFilter({"/(a|a)*b"}).excludes(text));
+  EXPECT_FALSE(ExcludeFilter({"/(a?){1000}b", "/((a*)*)*$"}).excludes(text));
+  EXPECT_TRUE(ExcludeFilter({"/(a{1,900}){4,5}!$"}).excludes(text));
+  const std::string stars(200, '*');
+  EXPECT_FALSE(ExcludeFilter({}, {stars + "a*a*a*a*a*a*b"}).excludes(text));
+}
+
+TEST(ExcludeFilter, RefusesWhatCannotBeMatchedInLinearTime) {
+  for (const char* regex : {"(a)\\1", "a(?=b)", "(?<!a)b", "((a{1000}){1000}){1000}"}) {
+    try {
+      const ExcludeFilter filter({regex});
+      ADD_FAILURE() << regex;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_THAT(error.what(), HasSubstr(inotify::quoted(regex)));
+      EXPECT_THAT(error.what(), HasSubstr(", at offset "));
+    }
+  }
+}
+
+TEST(ExcludeFilter, NamesTheBadGlob) {
+  try {
+    const ExcludeFilter filter({}, {"*.o", "[z-a]"});
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("bad glob \"[z-a]\": the range ends before it begins, at offset 1"));
+  }
+}
+
 TEST(ExcludeFilter, GlobsWithoutASlashMatchTheLastComponent) {
   const ExcludeFilter filter({}, {".git", "*.sw[px]"});
   EXPECT_TRUE(filter.excludes("/srv/.git"));
@@ -95,7 +137,7 @@ TEST(ExcludeFilter, NamesTheBadRegex) {
     const ExcludeFilter filter({"/a", "/b("});
     FAIL();
   } catch (const std::invalid_argument& error) {
-    EXPECT_THAT(error.what(), HasSubstr("\"/b(\": "));
+    EXPECT_THAT(error.what(), HasSubstr("\"/b(\": '(' is never closed, at offset 2"));
   }
 }
 
@@ -153,6 +195,22 @@ TEST(ExcludeFilter, PrunesATreeAndDropsEvents) {
     watched.push_back(fs::relative(watch.path, dir.path()));
   }
   EXPECT_THAT(watched, UnorderedElementsAre(".", "src", "src/lib"));
+}
+
+// A chain of directories, as anybody can make it in a tree that somebody else watches.
+TEST(ExcludeFilter, SurvivesANestOfDirectories) {
+  const test::TempDir dir;
+  inotify::AutoWatcher watcher({.add_filter = ExcludeFilter({".*/\\.git", "(.+)+/x$"})});
+  watcher.add_all(dir.path(), IN_CREATE);
+  constexpr std::size_t depth = 250;
+  fs::path path = dir.path();
+  for (std::size_t i = 0; i < depth; ++i) path /= "a_long_name";
+  fs::create_directories(path / ".git/objects");
+  for (auto events = watcher.read(); !events.empty(); events = watcher.read({})) {
+  }
+  EXPECT_EQ(watcher.num_watches(), depth + 1);
+  EXPECT_TRUE(watcher.path(path));
+  EXPECT_FALSE(watcher.path(path / ".git"));
 }
 
 }  // namespace

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <inotify/detail/pattern_syntax.hpp>
+
+namespace inotify::inline v0::detail {
+namespace {
+
+using Op = PatternProgram::Op;
+
+// What a component, and what is behind it, comes to beyond one instruction for each byte.
+constexpr std::size_t most_at_once = 8;
+
+class GlobCompiler {
+ public:
+  GlobCompiler(PatternProgram& program, std::string_view glob) : program_(program), glob_(glob) {
+    not_slash_.set().reset('/');
+  }
+
+  void compile() {
+    while (at_ < glob_.size()) {
+      const std::size_t size = program_.size() - program_.pattern_begin();
+      if (size + most_at_once > PatternProgram::max_instructions)
+        fail("the glob is too large", at_);
+      add_next();
+    }
+    // The end of the path, or of a directory above.
+    const std::size_t begin = program_.size();
+    program_.add_assertion(Op::at_end);
+    const std::size_t alternative = program_.begin_alternative(begin);
+    program_.add_byte('/');
+    program_.join(alternative);
+    program_.end_pattern();
+  }
+
+ private:
+  [[noreturn]] static void fail(const char* cause, std::size_t offset) {
+    throw PatternError{cause, offset};
+  }
+
+  void add_next() {
+    const std::size_t offset = at_;
+    switch (glob_[at_]) {
+      case '?':
+        ++at_;
+        program_.add_set(not_slash_);
+        return;
+      case '*':
+        at_ = std::min(glob_.find_first_not_of('*', at_), glob_.size());
+        program_.add_set(not_slash_);
+        program_.repeat(program_.size() - 1, 0, PatternProgram::unbounded);
+        return;
+      case '[':
+        if (add_bracket()) return;
+        at_ = offset;  // never closed: a byte like others
+        ++at_;
+        program_.add_byte('[');
+        return;
+      default:
+        program_.add_byte(next_byte());
+    }
+  }
+
+  // A byte, perhaps behind a backslash.
+  unsigned char next_byte() {
+    const std::size_t offset = at_;
+    if (glob_[at_] == '\\' && ++at_ == glob_.size()) fail("a backslash is the last byte", offset);
+    return static_cast<unsigned char>(glob_[at_++]);
+  }
+
+  // [...], [!...] or [^...]; false if it is never closed, whatever it has in it.
+  bool add_bracket() {
+    const auto is_next = [&](char c) { return at_ < glob_.size() && glob_[at_] == c; };
+    ++at_;
+    const bool is_negated = is_next('!') || is_next('^');
+    if (is_negated) ++at_;
+    ByteSet set;
+    std::optional<PatternError> error;
+    for (bool is_first = true; is_first || !is_next(']'); is_first = false) {
+      if (at_ >= glob_.size()) return false;
+      const std::size_t offset = at_;
+      const char* const cause = add_item(set);
+      if (cause != nullptr && !error) error = PatternError{cause, offset};
+    }
+    if (error) throw *std::move(error);
+    ++at_;
+    program_.add_set((is_negated ? ~set : set) & not_slash_);
+    return true;
+  }
+
+  // A class, a byte or a range. Returns what is wrong with it, if anything is.
+  const char* add_item(ByteSet& set) {
+    const std::string_view begin = glob_.substr(at_, 2);
+    if (begin == "[:") {
+      const std::size_t end = glob_.find(":]", at_ + 2);
+      const auto named = named_class(glob_.substr(at_ + 2, end - at_ - 2));
+      at_ = end == std::string_view::npos ? at_ + 2 : end + 2;
+      if (!named) return "there is no class of that name";
+      set |= *named;
+      return nullptr;
+    }
+    const unsigned char first = next_byte();
+    unsigned char last = first;
+    if (at_ + 1 < glob_.size() && glob_[at_] == '-' && glob_[at_ + 1] != ']') {
+      ++at_;
+      last = next_byte();
+    }
+    if (begin == "[.") return "[.x.] is not supported";
+    if (begin == "[=") return "[=x=] is not supported";
+    if (!add_range(set, first, last)) return "the range ends before it begins";
+    if (first == '/' || last == '/') return "a '/' stands in [...]: no bracket matches it";
+    return nullptr;
+  }
+
+  PatternProgram& program_;
+  std::string_view glob_;
+  std::size_t at_ = 0;
+  ByteSet not_slash_;
+};
+
+}  // namespace
+
+void add_glob(PatternProgram& program, std::string_view glob) {
+  GlobCompiler(program, glob).compile();
+}
+
+}  // namespace inotify::inline v0::detail
