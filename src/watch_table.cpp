@@ -4,8 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include <inotify/detail/name_hash.hpp>
-
 namespace inotify::inline v0::detail {
 namespace {
 
@@ -32,6 +30,7 @@ WatchTable& WatchTable::operator=(WatchTable&& other) noexcept {
   if (this == &other) return *this;
   nodes_ = std::exchange(other.nodes_, {});
   names_ = std::move(other.names_);
+  key_ = other.key_;
   by_name_ = std::move(other.by_name_);
   by_wd_ = std::move(other.by_wd_);
   lead_ = other.lead_;
@@ -58,7 +57,8 @@ void WatchTable::clear() {
 }
 
 auto WatchTable::hash_of_name() const noexcept {
-  return [this](NodeId id) { return hash_name(nodes_[id].parent, names_.get(nodes_[id].name)); };
+  return
+      [this](NodeId id) { return hash_name(key_, nodes_[id].parent, names_.get(nodes_[id].name)); };
 }
 
 auto WatchTable::is_child(NodeId parent, std::string_view name) const noexcept {
@@ -79,7 +79,7 @@ NodeId WatchTable::by_hash(int wd) const noexcept {
 }
 
 NodeId WatchTable::child(NodeId parent, std::string_view name) const noexcept {
-  return by_name_.find(hash_name(parent, name), is_child(parent, name));
+  return by_name_.find(hash_name(key_, parent, name), is_child(parent, name));
 }
 
 NodeId WatchTable::walk(NodeId from, std::string_view path) const noexcept {
@@ -167,7 +167,7 @@ NodeId WatchTable::ensure(std::string_view path) {
 
 NodeId WatchTable::ensure_child(NodeId parent, std::string_view name) {
   const NodeId id = by_name_.find_or_insert(
-      hash_name(parent, name), is_child(parent, name), [&] { return create(parent, name); },
+      hash_name(key_, parent, name), is_child(parent, name), [&] { return create(parent, name); },
       hash_of_name());
   nodes_[id].bits.named = 1;
   return id;

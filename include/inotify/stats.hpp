@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <inotify/detail/name_hash.hpp>
 #include <inotify/event.hpp>
 
 namespace inotify::inline v0 {
@@ -106,16 +107,9 @@ class INOTIFY_API Stats {
   void reset();
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>()(text);
-    }
-  };
-
   Clock::time_point start_;
   EventCounts counts_;
-  std::unordered_map<std::string, EventCounts, Hash, std::equal_to<>> directories_;
+  std::unordered_map<std::string, EventCounts, detail::TextHash, std::equal_to<>> directories_;
 };
 
 }  // namespace inotify::inline v0

@@ -134,8 +134,10 @@ class LookAhead {
     bool operator==(const Key&) const = default;
   };
   struct KeyHash {
+    KeyHash() noexcept : secret(HashKey::make()) {}
+    HashKey secret;
     std::size_t operator()(const Key& key) const noexcept {
-      return hash_name(static_cast<std::uint32_t>(key.wd), key.name);
+      return hash_name(secret, static_cast<std::uint32_t>(key.wd), key.name);
     }
   };
   struct Chain {

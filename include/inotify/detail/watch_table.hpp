@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <inotify/detail/id_index.hpp>
+#include <inotify/detail/name_hash.hpp>
 #include <inotify/detail/name_pool.hpp>
 #include <inotify/detail/path_cache.hpp>
 #include <inotify/mask.hpp>
@@ -241,6 +242,7 @@ class WatchTable {
 
   Nodes nodes_;
   NamePool names_;
+  HashKey key_ = HashKey::make();  // of by_name_
   IdIndex by_name_;
   IdIndex by_wd_;
   std::uint32_t lead_ = no_lead;  // of wds over ids
