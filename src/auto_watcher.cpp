@@ -251,6 +251,16 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
   end_call(!batch_.empty());
 }
 
+// What is below a name of several is found anew under the next of them.
+void AutoWatcher::remove_path(const std::filesystem::path& path, std::error_code& ec) {
+  const NodeId node = table_.find(path.native());
+  const bool is_shared = is_open() && is_watched(node) && table_.has_alias(table_.wd(node));
+  if (!is_shared || table_.bits(node).asked == 0) return Watcher::remove_path(path, ec);
+  ec.clear();
+  detach(node);
+  end_call(!batch_.empty());
+}
+
 std::size_t AutoWatcher::retry_holes() {
   const Ending ending(*this);
   catch_up();

@@ -43,11 +43,15 @@ void AutoWatcher::enter_next() {
   }
 }
 
-// No longer wanted: somebody else's business, or nobody's.
+// No longer wanted: somebody else's business, or nobody's. So is a watch that readmit() has left it.
 void AutoWatcher::drop(NodeId node) {
   auto& bits = table_.bits(node);
   bits.wanted = bits.untold = bits.hole = 0;
-  table_.prune(node);
+  if (is_watched(node) && bits.asked == 0 && bits.is_root == 0 && bits.is_hand == 0) {
+    unbind(node);
+  } else {
+    table_.prune(node);
+  }
 }
 
 // What failed may be out of date: the look-ahead may hold the reason. So it is tried again when
@@ -148,34 +152,23 @@ void AutoWatcher::enter(NodeId node) {
 // Gives the node its watch, and returns the node under which the directory is followed, or none if
 // it is already.
 detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
+  if (is_watched(node) && table_.wd(node) != wd) {  // another directory bears the name by now
+    detach_below(node);
+    unbind(node);
+  }
   NodeId followed = node;
-  const NodeId known = table_.by_wd(wd);
+  const NodeId known = forget_left_names(node, wd);
   if (known != no_node && known != node) {
-    const NodeId above = table_.parent(known);
-    const bool is_leaving =
-        is_watched(above) && look_ahead_.leaves(table_.wd(above), table_.name(known));
-    if (is_leaving || is_lost(known)) {
-      // It was moved here: into a directory that was not watched yet, or from where the kernel tells
-      // no names. The consumer knows nothing of its content at the new place, so its subtree is
-      // forgotten and found anew; its MOVED_FROM, if there is one, will be a departure.
-      const auto was = table_.bits(known);
-      detach_below(known);
-      table_.unbind(known);
-      table_.bits(node).is_root = was.is_root;
-    } else if (table_.bits(known).asked == 0) {
-      table_.bind(node, wd,
-                  table_.mask(known));  // added by hand under another path: followed under that
-      followed = known;
-    } else {
-      drop(node);  // a bind mount, say, or another root's: reported under its first name
+    // A bind mount, say, or another root's: it is reported under its first name, and stays watched as
+    // long as it has one.
+    const bool is_alias = table_.bits(known).asked != 0 || table_.bits(known).wanted != 0;
+    if (is_alias) {
+      add_alias(node, wd, mask);
       return no_node;
     }
-  }
-  if (is_watched(node) && table_.wd(node) != wd) {  // another directory bears the name by now
-    const int old = table_.wd(node);
-    detach_below(node);
-    table_.unbind(node);
-    release(old);
+    table_.bind(node, wd,
+                table_.mask(known));  // added by hand under another path: followed under that
+    followed = known;
   }
   if (!is_watched(node)) table_.bind(node, wd, mask);
   if (const auto old = old_.extract(wd); !old.empty()) {  // an overflow has made us forget it
@@ -190,6 +183,38 @@ detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
   bits.asked = wish(node, false) & IN_ALL_EVENTS;
   bits.is_hand = hand_.contains(wd);
   return followed;
+}
+
+// Forgets those names of a watch that the directory has left, up to the first that it has not; returns
+// that one, if any. It was moved here: into a directory that was not watched yet, or from where the
+// kernel tells no names. The consumer knows nothing of its content at the new place, so its subtree is
+// forgotten and found anew; its MOVED_FROM, if there is one, will be a departure.
+detail::NodeId AutoWatcher::forget_left_names(NodeId node, int wd) {
+  NodeId known = table_.by_wd(wd);
+  while (known != no_node && known != node) {
+    const NodeId above = table_.parent(known);
+    const bool is_leaving =
+        is_watched(above) && look_ahead_.leaves(table_.wd(above), table_.name(known));
+    if (!is_leaving && !is_lost(known)) break;
+    const bool was_root = table_.bits(known).is_root != 0;
+    detach_below(known);
+    if (table_.unbind(known)) {
+      table_.bits(node).is_root = was_root;
+    } else {
+      readmit(wd);
+    }
+    known = table_.by_wd(wd);
+  }
+  return known;
+}
+
+// A further name of a directory that is followed under its first one.
+void AutoWatcher::add_alias(NodeId node, int wd, Mask mask) {
+  if (!is_watched(node)) table_.bind(node, wd, table_.mask(table_.by_wd(wd)));
+  table_.set_mask(node, table_.mask(node) | mask);
+  auto& bits = table_.bits(node);
+  bits.wanted = bits.untold = bits.hole = 0;
+  bits.asked = wish(node, false) & IN_ALL_EVENTS;
 }
 
 // Whether a directory that the user has added (no other has a parent that tells nothing) is no

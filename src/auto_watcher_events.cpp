@@ -113,16 +113,21 @@ void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
   }
 }
 
-// The watch ends with it, and under its name there is now what the mount has hidden.
+// The watch ends with it, and under each of its names there is now what the mount has hidden.
 void AutoWatcher::on_unmount(NodeId node, const RawEvent& raw) {
   tell(node, raw);
-  const NodeId parent = table_.parent(node);
-  if (table_.bits(node).asked == 0 || inherited(parent) == 0) {
-    return on_self(node, {raw.wd, IN_IGNORED, 0, {}});
+  std::vector<std::pair<NodeId, std::string>> places;
+  for (const NodeId one : table_.names_of(raw.wd)) {
+    if (!table_.is_live(one) || table_.wd(one) != raw.wd) continue;
+    const NodeId parent = table_.parent(one);
+    if (table_.bits(one).asked == 0 || inherited(parent) == 0) continue;
+    places.emplace_back(parent, table_.name(one));
+    detach_below(one);
   }
-  const std::string name(table_.name(node));
-  detach(node);
-  want(parent, name, false);
+  on_self(table_.by_wd(raw.wd), {raw.wd, IN_IGNORED, 0, {}});
+  for (const auto& [parent, name] : places) {
+    if (is_watched(parent)) want(parent, name, false);
+  }
   enter_wanted();
 }
 
@@ -141,12 +146,13 @@ void AutoWatcher::forget_child(NodeId parent, std::string_view name) {
 }
 
 void AutoWatcher::detach(NodeId node) {
+  std::vector<int> shared;
   table_.erase(node, [&](NodeId one) {
     const int wd = table_.wd(one);
     if (wd < 0) return;
     auto& bits = table_.bits(one);
-    if (table_.has_alias(wd)) {  // it lives on under another name, for who has given that
-      bits.asked = 0;
+    if (table_.has_alias(wd)) {
+      if (table_.by_wd(wd) == one) shared.push_back(wd);
       return;
     }
     if (bits.is_root != 0 || bits.is_hand != 0) report(one, {wd, IN_IGNORED, 0, {}});
@@ -154,6 +160,33 @@ void AutoWatcher::detach(NodeId node) {
     root_masks_.erase(wd);
     release(wd);
   });
+  for (const int wd : shared) readmit(wd);
+}
+
+// Takes a name of a watch away, of which nothing is below it any more.
+void AutoWatcher::unbind(NodeId node) {
+  const int wd = table_.wd(node);
+  const bool is_first = table_.by_wd(wd) == node;
+  if (table_.unbind(node)) {
+    release(wd);
+  } else if (is_first) {
+    readmit(wd);
+  }
+}
+
+// A watch has lost the name under which it was followed, and all below that, but has another one (a
+// bind mount, say): it is entered anew under that. What the consumer knows of it is as old as the
+// second name: it begins with an empty directory.
+void AutoWatcher::readmit(int wd) {
+  const NodeId heir = table_.by_wd(wd);
+  if (heir == no_node) return;
+  auto& bits = table_.bits(heir);
+  bits.asked = bits.is_root != 0 ? root_masks_[wd] & IN_ALL_EVENTS : 0U;
+  const bool is_inside = inherited(table_.parent(heir)) != 0;
+  if (bits.is_root == 0 && !is_inside) return;  // added by hand, for itself
+  bits.wanted = 1;
+  bits.untold = is_inside;
+  todo_.push_back(heir);
 }
 
 void AutoWatcher::detach_below(NodeId node) {

@@ -80,11 +80,10 @@ void AutoWatcher::update_wishes_below(NodeId top) {
   for (auto it = unwanted.rbegin(); it != unwanted.rend(); ++it) {  // children first
     auto& bits = table_.bits(*it);
     bits.wanted = bits.hole = 0;
-    const int wd = table_.wd(*it);
-    if (wd < 0) {
+    if (!is_watched(*it)) {
       table_.prune(*it);
-    } else if (bits.is_hand == 0 && table_.unbind(*it)) {
-      release(wd);
+    } else if (bits.is_hand == 0) {
+      unbind(*it);
     }
   }
 }

@@ -127,6 +127,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   /// Watcher::remove.
   using Watcher::remove;
   void remove(int wd, std::error_code& ec) override;
+  using Watcher::remove_path;
+  void remove_path(const std::filesystem::path& path, std::error_code& ec) override;
 
   /// Tries again to watch the directories that could not be watched, and returns how many still
   /// cannot. What is found is reported by the next read(), and so is a cause that has changed.
@@ -220,6 +222,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void forget_child(NodeId parent, std::string_view name);
   void detach(NodeId node);
   void detach_below(NodeId node);
+  void unbind(NodeId node);
+  void readmit(int wd);
 
   // ---- auto_watcher_renames.cpp: the halves of a rename, and exchanges
 
@@ -247,6 +251,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void enter_next();
   void enter(NodeId node);
   NodeId take_over(NodeId node, int wd, Mask mask);
+  NodeId forget_left_names(NodeId node, int wd);
+  void add_alias(NodeId node, int wd, Mask mask);
   bool is_lost(NodeId node);
   void enter_root(NodeId root, detail::Directory directory, int fresh_wd, std::error_code& ec);
   void reenter_root(NodeId root);
