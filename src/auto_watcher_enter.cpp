@@ -81,13 +81,14 @@ void AutoWatcher::give_up(NodeId node, std::error_code ec) {
   if (walk_ != nullptr) {
     walk_->holes.emplace_back(path_, ec);
   } else {
-    report_hole(path_, ec);
+    report_hole(path_, ec, bits.untold != 0 ? 0 : IN_ISDIR);
   }
 }
 
-void AutoWatcher::report_hole(std::string_view path, std::error_code ec) {
+// `mask`: IN_ISDIR, unless nothing is known of what bears that name.
+void AutoWatcher::report_hole(std::string_view path, std::error_code ec, Mask mask) {
   Event& event = batch_.add(path, {});
-  event.mask = IN_ISDIR;
+  event.mask = mask;
   event.error = ec;
 }
 
@@ -113,14 +114,8 @@ void AutoWatcher::enter(NodeId node) {
 
   const std::string name(table_.name(node));
   Directory directory;
-  if (!is_refused)
-    directory = Directory(above->fd(), name.c_str(), Directory::Use::list, false, ec);
+  const unsigned char type = look_up(*above, name.c_str(), is_refused ? nullptr : &directory, ec);
   if (directory.is_open() && strays(directory, *above)) return drop(node);
-  const bool is_directory = !is_refused && ec != std::errc::not_a_directory &&
-                            ec != std::errc::too_many_symbolic_link_levels &&
-                            ec != std::errc::no_such_file_or_directory;
-  const auto type =
-      is_directory ? static_cast<unsigned char>(DT_DIR) : above->type_of(name.c_str());
   const Mask mask = inherited(parent) | follow_bits;
   const int wd = directory.is_open() ? watch_open(directory, mask, ec) : -1;
   const detail::Override<Quiet> quiet(quiet_, {wd, parent_wd, name});
@@ -134,10 +129,10 @@ void AutoWatcher::enter(NodeId node) {
   if (wd >= 0 && (is_touched || is_leaving || ec)) refuse(wd, mask);
   if (is_touched)
     return drop(node);  // the event that touches it will enter it, if it is still to be
-  if (is_leaving) return defer(node, ec);
+  if (is_leaving || (type == DT_UNKNOWN && ec)) return defer(node, ec);  // nothing is known
   if (table_.bits(node).untold != 0 && type != DT_UNKNOWN) tell_found(parent, name, type);
   table_.bits(node).untold = 0;
-  if (!is_directory) return drop(node);
+  if (type != DT_DIR || is_refused) return drop(node);
   if (ec) return defer(node, ec);
   const bool is_known = table_.wd(node) == wd && is_followed(wd);
   const NodeId entered = take_over(node, wd, mask);
@@ -147,6 +142,21 @@ void AutoWatcher::enter(NodeId node) {
     ++walk_->directories;
   }
   report_found(entered, !is_known || walk_ != nullptr);  // an add_all announces all that is there
+}
+
+// The type of what bears a name in `above`; DT_UNKNOWN if there is nothing, and with an error if
+// that is not known. A directory is left open to be listed, if `directory` is not null; with an error
+// if it cannot be, which by itself does not tell what is there.
+unsigned char AutoWatcher::look_up(const Directory& above, const char* name, Directory* directory,
+                                   std::error_code& ec) {
+  if (directory != nullptr) {
+    *directory = Directory(above.fd(), name, Directory::Use::list, false, ec);
+    if (!ec) return DT_DIR;
+  }
+  std::error_code unknown;
+  const unsigned char type = above.type_of(name, unknown);
+  if (unknown || type != DT_DIR) ec = unknown;
+  return type;
 }
 
 // Gives the node its watch, and returns the node under which the directory is followed, or none if
@@ -233,10 +243,11 @@ bool AutoWatcher::is_lost(NodeId node) {
 // `found_` is what the listing of a directory that has its watch showed.
 void AutoWatcher::report_found(NodeId node, bool is_new) {
   const int wd = table_.wd(node);
+  const bool tells = is_new && announce_;
   for (const auto& [name, type] : found_) {
     if (look_ahead_.touches(wd, name)) continue;  // left to the event that touches it
-    if (is_new && announce_) tell_found(node, name, type);
-    if (type == DT_DIR) want(node, name, true);
+    if (tells && type != DT_UNKNOWN) tell_found(node, name, type);
+    if (type == DT_DIR || type == DT_UNKNOWN) want(node, name, !tells || type == DT_DIR);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 
+#include <inotify/detail/uninterrupted.hpp>
 #include <inotify/error.hpp>
 
 namespace inotify::inline v0::detail {
@@ -19,6 +20,10 @@ namespace {
 // Where getdents64(2) stands at the end of a directory of ext4, and of tmpfs and XFS. Seen in the last
 // entry, it saves the call that would return nothing. Elsewhere any offset may be followed by another.
 bool is_end(std::int64_t offset) { return offset == INT64_MAX || offset == INT32_MAX; }
+
+UniqueFd open_at(int at, const char* path, int flags) {
+  return UniqueFd(uninterrupted([&] { return ::openat(at, path, flags); }));
+}
 
 bool is_dots(const char* name) {
   return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
@@ -35,8 +40,8 @@ Directory::Directory(int at, const char* path, Use use, bool follow, std::error_
     const std::string_view head(path, PATH_MAX - 1);
     const auto slash = head.rfind('/');
     if (slash == std::string_view::npos) break;  // a name that long: the kernel will say so
-    UniqueFd next(
-        ::openat(at, std::string(head.substr(0, slash)).c_str(), O_DIRECTORY | O_CLOEXEC | O_PATH));
+    UniqueFd next =
+        open_at(at, std::string(head.substr(0, slash)).c_str(), O_DIRECTORY | O_CLOEXEC | O_PATH);
     if (!next) {
       ec = make_error(errno);
       return;
@@ -45,7 +50,7 @@ Directory::Directory(int at, const char* path, Use use, bool follow, std::error_
     at = piece.get();
     path += slash + 1;
   }
-  fd_ = UniqueFd(::openat(at, path, flags));
+  fd_ = open_at(at, path, flags);
   ec = is_open() ? std::error_code{} : make_error(errno);
 }
 
@@ -57,10 +62,13 @@ Directory Directory::duplicate(std::error_code& ec) const {
   return copy;
 }
 
-unsigned char Directory::type_of(const char* name) const noexcept {
+unsigned char Directory::type_of(const char* name, std::error_code& ec) const noexcept {
   struct stat status {};
-  if (::fstatat(fd(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) return DT_UNKNOWN;
-  return static_cast<unsigned char>(IFTODT(status.st_mode));
+  const auto look = [&] { return ::fstatat(fd(), name, &status, AT_SYMLINK_NOFOLLOW); };
+  ec.clear();
+  if (uninterrupted(look) == 0) return static_cast<unsigned char>(IFTODT(status.st_mode));
+  if (errno != ENOENT) ec = make_error(errno);
+  return DT_UNKNOWN;
 }
 
 void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void* context,
@@ -69,7 +77,8 @@ void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void
   alignas(dirent64) std::array<std::byte, 32 * 1024> buffer;
   ec.clear();
   for (bool is_over = false; !is_over;) {
-    const ssize_t size = ::getdents64(fd(), buffer.data(), buffer.size());
+    const ssize_t size =
+        uninterrupted([&] { return ::getdents64(fd(), buffer.data(), buffer.size()); });
     // ENOENT: removed while we held it open, so there is nothing in it.
     if (size < 0 && errno != ENOENT) ec = make_error(errno);
     if (size <= 0) return;
@@ -78,9 +87,13 @@ void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void
       at += entry->d_reclen;
       is_over = end_shows && is_end(entry->d_off);
       if (is_dots(entry->d_name)) continue;
-      // Some file systems leave the type out of their entries.
-      visit(context, entry->d_name,
-            entry->d_type != DT_UNKNOWN ? entry->d_type : type_of(entry->d_name));
+      unsigned char type = entry->d_type;
+      std::error_code unknown;
+      if (type == DT_UNKNOWN) {  // some file systems leave it out
+        type = type_of(entry->d_name, unknown);
+        if (type == DT_UNKNOWN && !unknown) continue;  // removed meanwhile
+      }
+      visit(context, entry->d_name, type);
     }
   }
 }
@@ -101,7 +114,7 @@ void Directory::fence() const noexcept {
     if (::getdents64(fd(), nothing.data(), nothing.size()) == 0 || errno == ENOENT) return;
   }
   struct stat status {};
-  [[maybe_unused]] const int refused = ::fstatat(fd(), name.data(), &status, 0);
+  uninterrupted([&] { return ::fstatat(fd(), name.data(), &status, 0); });
 }
 
 }  // namespace inotify::inline v0::detail

@@ -15,6 +15,8 @@
 #include <string>
 #include <utility>
 
+#include <inotify/detail/uninterrupted.hpp>
+
 namespace inotify::inline v0 {
 namespace {
 
@@ -96,7 +98,8 @@ int Instance::add_watch(const char* path, Mask mask) {
 }
 
 int Instance::add_watch(const char* path, Mask mask, std::error_code& ec) noexcept {
-  return checked(::inotify_add_watch(fileno(), path, mask), ec);
+  return checked(detail::uninterrupted([&] { return ::inotify_add_watch(fileno(), path, mask); }),
+                 ec);
 }
 
 void Instance::rm_watch(int wd) {
@@ -117,10 +120,8 @@ RawEvents Instance::read(std::span<std::byte> buffer) {
 }
 
 RawEvents Instance::read(std::span<std::byte> buffer, std::error_code& ec) noexcept {
-  ssize_t n = 0;
-  do {
-    n = checked(::read(fileno(), buffer.data(), buffer.size()), ec);
-  } while (n < 0 && errno == EINTR);
+  const ssize_t n = checked(
+      detail::uninterrupted([&] { return ::read(fileno(), buffer.data(), buffer.size()); }), ec);
   if (n >= 0) return RawEvents(buffer.first(static_cast<std::size_t>(n)));
   if (errno == EAGAIN) ec.clear();
   return {};

@@ -168,8 +168,10 @@ void TreeScan::list(Notes& notes, Directory& directory, bool is_known, std::erro
   const Number number = notes.list[head].directory;
   unwatched_.clear();
   watched_ = 0;
+  std::error_code unknown;
   directory.list(
       [&](const char* name, unsigned char type) {
+        if (type == DT_UNKNOWN && !unknown) type = directory.type_of(name, unknown);
         if (type == DT_DIR) {
           unwatched_.insert(unwatched_.end(), name, name + std::strlen(name) + 1);
         } else if (options_.is_full) {
@@ -177,6 +179,7 @@ void TreeScan::list(Notes& notes, Directory& directory, bool is_known, std::erro
         }
       },
       ec, is_known);
+  if (!ec) ec = unknown;
   if (!ec) return;
   unwatched_.clear();
   notes.list.resize(head + 1);

@@ -92,7 +92,7 @@ void Watcher::Bulk::run() {
                          (walk_.mask_ & IN_DONT_FOLLOW) == 0, ec);
   std::vector<std::string> names;
   const auto keep_name = [&](const char* name, unsigned char type) {
-    if (type == DT_DIR) names.emplace_back(name);
+    if (type == DT_DIR || type == DT_UNKNOWN) names.emplace_back(name);
   };
   if (!ec) root.list(keep_name, ec);
   if (ec) return;  // the walk will meet it, too
@@ -206,7 +206,7 @@ void WalkRange::list(const std::string& path) {
     const std::string prefix = path.ends_with('/') ? path : path + '/';
     directory.list(
         [&](const char* name, unsigned char type) {
-          if (type == DT_DIR) todo_.push_back(prefix + name);
+          if (type == DT_DIR || type == DT_UNKNOWN) todo_.push_back(prefix + name);
         },
         ec);
   }

@@ -250,6 +250,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void enter_wanted();
   void enter_next();
   void enter(NodeId node);
+  static unsigned char look_up(const detail::Directory& above, const char* name,
+                               detail::Directory* directory, std::error_code& ec);
   NodeId take_over(NodeId node, int wd, Mask mask);
   NodeId forget_left_names(NodeId node, int wd);
   void add_alias(NodeId node, int wd, Mask mask);
@@ -262,7 +264,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void defer(NodeId node, std::error_code ec);
   void retry_deferred();
   void give_up(NodeId node, std::error_code ec);
-  void report_hole(std::string_view path, std::error_code ec);
+  void report_hole(std::string_view path, std::error_code ec, Mask mask = IN_ISDIR);
   bool leaves(NodeId node);
 
   // ---- auto_watcher_walk.cpp: watching what is at rest, in bulk

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +31,8 @@ enum class Call {
   eventfd,
   epoll_create,
   getdents,
+  openat,
+  fstatat,
   unshare,
   poll,
   read,
@@ -123,6 +127,20 @@ int unshare(int flags) noexcept {
 
 ssize_t getdents64(int fd, void* buffer, std::size_t size) noexcept {
   return test::Fault::forward(test::Call::getdents, SYS_getdents64, fd, buffer, size);
+}
+
+// Of the library's calls, which make no files.
+int openat(int fd, const char* path, int flags, ...) {
+  return static_cast<int>(test::Fault::forward(test::Call::openat, SYS_openat, fd, path, flags, 0));
+}
+
+int __openat_2(int fd, const char* path, int flags) {  // by that name if _FORTIFY_SOURCE is defined
+  return ::openat(fd, path, flags);
+}
+
+int fstatat(int fd, const char* path, struct stat* status, int flags) noexcept {
+  return static_cast<int>(
+      test::Fault::forward(test::Call::fstatat, SYS_newfstatat, fd, path, status, flags));
 }
 
 int poll(pollfd* fds, nfds_t count, int timeout) {

@@ -45,8 +45,8 @@ class Directory {
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
   void close() noexcept { fd_.reset(); }
 
-  /// Calls `visit(name, type)` for each entry but "." and "..", with `type` a DT_* constant, never
-  /// DT_UNKNOWN for what still exists. `name` is a `const char*`, valid during the call: most are of no
+  /// Calls `visit(name, type)` for each entry but "." and "..", with `type` a DT_* constant; DT_UNKNOWN
+  /// if the file system did not tell it, and an error kept it from being looked up. `name` is a `const char*`, valid during the call: most are of no
   /// interest, and need not be measured. `end_shows`: the file system is ext4, XFS or tmpfs, whose last
   /// entry says that it is the last.
   template <class Visit>
@@ -63,8 +63,8 @@ class Directory {
   /// directory was opened: on btrfs a listing shows what was there at that moment [38].
   void rewind() const noexcept;
 
-  /// The DT_* type of an entry, not followed; DT_UNKNOWN if there is none.
-  [[nodiscard]] unsigned char type_of(const char* name) const noexcept;
+  /// The DT_* type of an entry, not followed; DT_UNKNOWN if there is none, and on an error.
+  unsigned char type_of(const char* name, std::error_code& ec) const noexcept;
 
   /// A look-up that must take this directory's lock, and so returns only when a rename, unlink or
   /// creation that was under way in it is over and its events are queued [18]. A name of 256 bytes
