@@ -37,7 +37,7 @@ namespace inotify::inline v0 {
 ///     \d \w \s    [0-9], [A-Za-z0-9_], blanks; \D \W \S any other byte; in [...] as well
 ///     ^ $         the very beginning and the very end of the path
 ///     \b \B       between a byte of \w and one of \W, or an end; anywhere else
-///     \t \n \r \f \v \xHH    that byte; behind a backslash, any byte but letters and digits is itself
+///     \t \n \r \f \v \xHH    that byte; behind a backslash, all but letters and digits is itself
 ///
 /// As Python's re.match they must match from the first byte of the full path on, and need not reach
 /// its end: "/etc/rc" matches "/etc/rc.d/x", but nothing below "/mnt/etc"; ".*\.o$" matches what
