@@ -1,43 +1,13 @@
 #include <inotify/event.hpp>
 
-#include <array>
-#include <cstdio>
 #include <ostream>
 
+#include <inotify/detail/escape.hpp>
+
 namespace inotify::inline v0 {
-namespace {
-
-void append_escaped(std::string& text, unsigned char c) {
-  switch (c) {
-    case '"':
-      text += "\\\"";
-      return;
-    case '\\':
-      text += "\\\\";
-      return;
-    case '\n':
-      text += "\\n";
-      return;
-    case '\t':
-      text += "\\t";
-      return;
-    default:
-      break;
-  }
-  if (c >= 0x20 && c != 0x7f) {  // bytes from 0x80 on are somebody's letters
-    text += static_cast<char>(c);
-    return;
-  }
-  std::array<char, 5> octal{};
-  std::snprintf(octal.data(), octal.size(), "\\%03o", static_cast<unsigned>(c));
-  text += octal.data();
-}
-
-}  // namespace
-
 std::string quoted(std::string_view path) {
   std::string text = "\"";
-  for (const char c : path) append_escaped(text, static_cast<unsigned char>(c));
+  detail::append_escaped(text, path);
   return text += '"';
 }
 

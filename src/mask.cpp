@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include <inotify/detail/escape.hpp>
 #include <inotify/error.hpp>
 
 namespace inotify::inline v0 {
@@ -132,9 +133,9 @@ std::string to_string(Mask mask) {
 Mask parse_mask(std::string_view text) {
   std::string_view unknown;
   if (const auto mask = parse_words(text, unknown)) return *mask;
-  throw std::invalid_argument("inotify: parse_mask: no IN_* bit is called \"" +
-                              std::string(unknown) +
-                              "\"; write names as in inotify(7), separated by '|'");
+  std::string message = "inotify: parse_mask: no IN_* bit is called \"";
+  detail::append_escaped(message, unknown);
+  throw std::invalid_argument(message + "\"; write names as in inotify(7), separated by '|'");
 }
 
 Mask parse_mask(std::string_view text, std::error_code& ec) {

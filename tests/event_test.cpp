@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <inotify/error.hpp>
 #include <inotify/event.hpp>
+#include <random>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -143,6 +145,76 @@ TEST(Event, QuotesWhatWouldBreakTheLine) {
 TEST(Event, LeavesLettersOfAnyAlphabetAlone) {
   const std::string name = "\xc3\xa9t\xc3\xa9 \xe6\x97\xa5";
   EXPECT_EQ(inotify::quoted(name), '"' + name + '"');
+}
+
+// UTF-8, for the code points that fit.
+std::string utf8(char32_t c) {
+  const auto byte = [](char32_t value) { return static_cast<char>(value); };
+  if (c < 0x80) return {byte(c)};
+  if (c < 0x800) return {byte(0xc0 | (c >> 6)), byte(0x80 | (c & 0x3f))};
+  if (c < 0x10000) {
+    return {byte(0xe0 | (c >> 12)), byte(0x80 | ((c >> 6) & 0x3f)), byte(0x80 | (c & 0x3f))};
+  }
+  return {byte(0xf0 | (c >> 18)), byte(0x80 | ((c >> 12) & 0x3f)), byte(0x80 | ((c >> 6) & 0x3f)),
+          byte(0x80 | (c & 0x3f))};
+}
+
+std::string octal(const std::string& bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    for (const int digit : {byte >> 6, (byte >> 3) & 7, byte & 7}) {
+      if (text.size() % 4 == 0) text += '\\';
+      text += static_cast<char>('0' + digit);
+    }
+  }
+  return text;
+}
+
+TEST(Event, QuotesWhatSteersATerminalOrHidesTheOrder) {
+  for (char32_t c = 0x80; c <= 0x9f; ++c) {
+    EXPECT_EQ(inotify::quoted(utf8(c)), '"' + octal(utf8(c)) + '"') << std::hex << std::uint32_t{c};
+  }
+  for (const char32_t c : std::u32string{0x061c, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b,
+                                         0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069}) {
+    EXPECT_EQ(inotify::quoted('a' + utf8(c) + 'b'), "\"a" + octal(utf8(c)) + "b\"")
+        << std::hex << std::uint32_t{c};
+  }
+}
+
+TEST(Event, LeavesEveryOtherLetterAlone) {
+  for (const char32_t c :
+       std::u32string{0xa0, 0x61b, 0x61d, 0x7ff, 0x800, 0x200d, 0x2010, 0x2027, 0x202f, 0x2065,
+                      0x206a, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x1f600, 0x10ffff}) {
+    EXPECT_EQ(inotify::quoted(utf8(c)), '"' + utf8(c) + '"') << std::hex << std::uint32_t{c};
+  }
+}
+
+// A broken sequence would swallow what comes behind it, and a C1 control may hide in one.
+TEST(Event, QuotesBrokenUtf8) {
+  for (const char* broken :
+       {"\x80", "\x9b", "\xbf", "\xc3", "\xc0\x80", "\xc1\xbf", "\xe2\x82", "\xe0\x80\x80",
+        "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x80\x80\x80", "\xf0\x9f\x98",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff"}) {
+    EXPECT_EQ(inotify::quoted(broken), '"' + octal(broken) + '"');
+    EXPECT_EQ(inotify::quoted(std::string(broken) + "m"), '"' + octal(broken) + "m\"");
+  }
+  EXPECT_EQ(inotify::quoted("\xc3\xc3\xa9"), "\"\\303\xc3\xa9\"") << "it begins anew at once";
+}
+
+// What is left of any bytes is well-formed and has nothing in it that is escaped.
+TEST(Event, QuotedTextQuotesToItself) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 20000; ++i) {
+    std::string bytes(random() % 8, '\0');
+    for (char& c : bytes)
+      c = static_cast<char>(random() % 3 == 0 ? random() : 0x80 + random() % 96);
+    std::string text = inotify::quoted(bytes);
+    text = text.substr(1, text.size() - 2);
+    std::string plain;
+    for (const char c : text) plain += c == '\\' || c == '"' ? '.' : c;
+    ASSERT_EQ(inotify::quoted(plain), '"' + plain + '"') << octal(bytes);
+  }
 }
 
 TEST(OwnedEvent, KeepsEverythingAfterTheTextsAreGone) {

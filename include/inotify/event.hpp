@@ -94,8 +94,11 @@ struct OwnedEvent : EventBits {
 
 /// The event on one line, for logs and tests:
 ///     IN_MOVED_TO|IN_ISDIR "/tmp/new name" from "/tmp/old" cookie=42
-/// Paths are quoted; '"', '\\' and bytes that are not printable ASCII or part of a multi-byte
-/// sequence are escaped as in C, so that one event is one line whatever a file is called.
+/// Paths are quoted, so that one event is one line on a terminal, in the order of its bytes, whatever
+/// somebody calls a file. Escaped as in C are '"', '\\', control characters (C0, DEL, C1), bytes that
+/// are not well-formed UTF-8, line and paragraph separators (U+2028, U+2029), and what changes the
+/// direction of writing (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069). Other letters
+/// stay as they are.
 /// Thread-safe.
 INOTIFY_API std::string to_string(const Event& event);
 INOTIFY_API std::ostream& operator<<(std::ostream& out, const Event& event);
