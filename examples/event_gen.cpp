@@ -28,7 +28,9 @@ bool follow(inotify::Watcher& watcher, const inotify::EventGenOptions& options) 
       std::cout << "nothing to do\n" << std::flush;
       continue;
     }
-    std::cout << "PATH=[" << event->path << "] FILENAME=[" << event->name << "] EVENT_TYPES=["
+    // Names are what somebody chose: quoted() keeps them from steering the terminal.
+    std::cout << "PATH=[" << inotify::quoted(event->path) << "] FILENAME=["
+              << inotify::quoted(event->name) << "] EVENT_TYPES=["
               << inotify::to_string(event->mask) << "]\n"
               << std::flush;
   }

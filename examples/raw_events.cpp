@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <exception>
+#include <inotify/event.hpp>
 #include <inotify/instance.hpp>
 #include <iostream>
 #include <map>
@@ -22,6 +23,7 @@ int main(int argc, char** argv) try {
   inotify::Instance instance;
   std::map<int, const char*> path_of;
   for (int i = 1; i < argc; ++i) path_of[instance.add_watch(argv[i], IN_ALL_EVENTS)] = argv[i];
+  std::cout << "watching " << path_of.size() << " paths\n" << std::flush;
 
   alignas(inotify_event) std::array<std::byte, 16 * 1024> buffer;
   while (!path_of.empty()) {
@@ -31,8 +33,9 @@ int main(int argc, char** argv) try {
         std::cout << "events were lost\n";
         continue;
       }
-      std::cout << path_of[event.wd] << '\t' << inotify::to_string(event.mask) << '\t' << event.name
-                << '\n';
+      // A name is what somebody chose: quoted() keeps it from steering the terminal.
+      std::cout << path_of[event.wd] << '\t' << inotify::to_string(event.mask) << '\t'
+                << inotify::quoted(event.name) << '\n';
       if ((event.mask & IN_IGNORED) != 0) path_of.erase(event.wd);  // the watch is gone
     }
     std::cout.flush();

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <exception>
 #include <fstream>
+#include <inotify/event.hpp>
 #include <inotify/watch_file.hpp>
 #include <iostream>
 #include <string>
@@ -37,7 +38,7 @@ void load(const std::string& path) {
   for (std::string line; std::getline(file, line); ++lines) {
     if (lines == 0) first = line;
   }
-  std::cout << "loaded " << lines << " lines: " << first << '\n' << std::flush;
+  std::cout << "loaded " << lines << " lines: " << inotify::quoted(first) << '\n' << std::flush;
 }
 
 }  // namespace

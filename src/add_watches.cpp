@@ -13,7 +13,7 @@ using Result = std::map<std::string, Added>;
 
 void add_tree(Watcher& watcher, const std::string& path, Mask mask, bool is_quiet, Result& result) {
   const auto onerror = [&](const std::filesystem::filesystem_error& error) {
-    if (!is_quiet) throw error;
+    if (!is_quiet) detail::throw_error("add_all", error.path1().native(), error.code());
     result[error.path1().native()] = {-1, error.code()};
   };
   try {

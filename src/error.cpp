@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <filesystem>
 #include <string>
+#include <utility>
 
+#include <inotify/detail/escape.hpp>
 #include <inotify/limits.hpp>
 
 namespace inotify::inline v0 {
@@ -80,13 +82,20 @@ const std::error_category& error_category() noexcept {
   return category;
 }
 
+detail::PathError::PathError(const std::string& call, const std::filesystem::path& path,
+                             std::error_code ec)
+    : filesystem_error(call, path, ec) {
+  std::string text = "filesystem error: " + call + ": " + ec.message() + " [";
+  append_escaped(text, path.native());
+  text_ = std::make_shared<const std::string>(std::move(text) + ']');
+}
+
 void detail::throw_error(const char* call, std::error_code ec) {
   throw std::system_error(ec, std::string("inotify: ") + call);
 }
 
 void detail::throw_error(const char* call, std::string_view path, std::error_code ec) {
-  throw std::filesystem::filesystem_error(std::string("inotify: ") + call,
-                                          std::filesystem::path(path), ec);
+  throw PathError(std::string("inotify: ") + call, path, ec);
 }
 
 }  // namespace inotify::inline v0

@@ -230,7 +230,7 @@ void WalkRange::fail(const std::string& path, std::error_code ec) {
   if (std::ranges::find(watcher_->ignored_errors, ec.value()) != watcher_->ignored_errors.end())
     return;
   if (onerror_) {
-    onerror_(std::filesystem::filesystem_error("inotify: add_all", path, ec));
+    onerror_(detail::PathError("inotify: add_all", path, ec));
     return;
   }
   if (failures_++ > 0) return;

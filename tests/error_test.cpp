@@ -6,11 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <inotify/add_watches.hpp>
 #include <inotify/auto_watcher.hpp>
 #include <inotify/error.hpp>
 #include <inotify/instance.hpp>
@@ -86,6 +88,20 @@ TEST(Error, IsThrownWithItsCallAndItsPath) {
     EXPECT_EQ(error.code(), make_error(EINVAL));
     EXPECT_EQ(error.path1(), "/the/path");
     EXPECT_THAT(error.what(), AllOf(HasSubstr("inotify: call"), HasSubstr("/the/path")));
+  }
+}
+
+// People read what() on a terminal, and the path may be somebody else's work.
+TEST(Error, QuotesThePathInItsText) {
+  const std::string path = "/a\x1b]0;owned\x07\n\xc2\x9b";
+  try {
+    inotify::detail::throw_error("call", path, make_error(EINVAL));
+    FAIL() << "no error";
+  } catch (const std::filesystem::filesystem_error& error) {
+    EXPECT_EQ(error.path1(), path);
+    EXPECT_THAT(error.what(), HasSubstr(R"([/a\033]0;owned\007\n\302\233])"));
+    const std::filesystem::filesystem_error& same = error;
+    EXPECT_STREQ(same.what(), error.what());
   }
 }
 
@@ -171,6 +187,30 @@ TEST(Error, EnospcNamesTheLimitOnWatchesItsValueItsUseAndItsRemedy) {
   EXPECT_THAT(text, HasSubstr("5 used by this"));
   EXPECT_THAT(text, HasSubstr("sysctl -w user.max_inotify_watches=10"));
   EXPECT_THAT(text, HasSubstr((dir / "5").string())) << "the path that could not be watched";
+}
+
+// The name of a directory that the walk comes to, told by each who walks.
+TEST(Error, QuotesThePathThatAWalkFailsAt) {
+  const TempDir dir;
+  std::filesystem::create_directories(dir / "\x1b[2J");
+  const std::string text = in_child([&]() -> std::string {
+    if (std::string why = limit_namespace("max_inotify_watches", 1); !why.empty()) return why;
+    inotify::Watcher watcher;
+    std::string told = message_of([&] { watcher.add_all(dir.path(), IN_CREATE); }) + '\n';
+    watcher.add_all(dir.path(), IN_CREATE,
+                    [&](const auto& error) { (told += error.what()) += '\n'; });
+    const inotify::AddOptions options{.recursive = true};
+    return told + message_of([&] { add_watches(watcher, {dir.str()}, IN_CREATE, options); }) + '\n';
+  });
+  if (text.starts_with(cannot)) GTEST_SKIP() << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), 3) << text;
+  EXPECT_EQ(std::ranges::count(text, '\x1b'), 0) << text;
+  const std::string quoted = dir.str() + "/\\033[2J]\n";
+  for (std::size_t at = 0, i = 0; i < 3; ++i) {
+    at = text.find(quoted, at);
+    ASSERT_NE(at, std::string::npos) << i << ": " << text;
+    at += quoted.size();
+  }
 }
 
 TEST(Error, AHoleOfAnAutoWatcherExplainsItself) {

@@ -14,12 +14,23 @@ TEST(ExampleEventGen, TellsEventsTicksAndEndsWithCtrlC) {
   Example example("event_gen", {dir.str()});
   ASSERT_TRUE(example.prints("watching 1 path"));
   test::write_file(dir / "file");
-  EXPECT_TRUE(example.prints("PATH=[" + dir.str() + "] FILENAME=[file] EVENT_TYPES=[IN_CREATE]"));
+  EXPECT_TRUE(
+      example.prints("PATH=[\"" + dir.str() + "\"] FILENAME=[\"file\"] EVENT_TYPES=[IN_CREATE]"));
   EXPECT_TRUE(example.prints("EVENT_TYPES=[IN_CLOSE_WRITE]"));
   EXPECT_TRUE(example.prints("nothing to do"));
   example.interrupt();
   EXPECT_TRUE(example.prints("done"));
   EXPECT_EQ(example.exit_status(), 0) << example.printed();
+}
+
+// What somebody calls a file must not reach the terminal as it is.
+TEST(ExampleEventGen, QuotesNames) {
+  const TempDir dir;
+  Example example("event_gen", {dir.str()});
+  ASSERT_TRUE(example.prints("watching 1 path"));
+  test::write_file(dir / "\x1b]0;owned\x07\n\xc2\x9b");
+  EXPECT_TRUE(example.prints(R"(FILENAME=["\033]0;owned\007\n\302\233"])"));
+  EXPECT_EQ(example.printed().find('\x1b'), std::string::npos);
 }
 
 TEST(ExampleEventGen, EndsAfterAQuietTime) {

@@ -19,13 +19,13 @@ TEST(ExampleWatchFile, LoadsAgainWhateverHappensToTheFileAndEndsWithCtrlC) {
   std::filesystem::create_directory(dir / "etc");
   test::write_file(dir / "etc/app.conf", "one\n");
   ASSERT_TRUE(example.prints("appeared\nloaded "));
-  ASSERT_TRUE(example.prints(" lines: one\n"));
+  ASSERT_TRUE(example.prints(" lines: \"one\"\n"));
   test::write_file(dir / "etc/app.conf~", "two\nlines\n");
   std::filesystem::rename(dir / "etc/app.conf~", dir / "etc/app.conf");
-  ASSERT_TRUE(example.prints("replaced\nloaded 2 lines: two\n"));
+  ASSERT_TRUE(example.prints("replaced\nloaded 2 lines: \"two\"\n"));
   test::write_file(dir / "etc/app.conf", "three\n");
   ASSERT_TRUE(example.prints("modified\n"));
-  ASSERT_TRUE(example.prints("loaded 1 lines: three\n"));
+  ASSERT_TRUE(example.prints("loaded 1 lines: \"three\"\n"));
   std::filesystem::remove(dir / "etc/app.conf");
   ASSERT_TRUE(example.prints("disappeared\nno configuration\n"));
   example.interrupt();
