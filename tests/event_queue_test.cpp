@@ -144,6 +144,55 @@ TEST_P(EventQueueOfSize, WhatAStopLeavesIsInTheQueueAndTheWatcher) {
   EXPECT_EQ(log_.lines, created(1, count));
 }
 
+// What is queued when stop() is called is handled, neither less nor more; the rest is the watcher's.
+TEST_P(EventQueueOfSize, HandlesWhatIsQueuedBeforeAStopAndNothingElse) {
+  constexpr int count = 100;
+  EventQueue queue(w_, GetParam());
+  create(1, count);
+  auto reader = start([&] { queue.read_events(); });
+  const std::size_t most = std::min<std::size_t>(GetParam(), count);
+  wait_until(queue, [&] { return queue.size() == most; });
+  queue.stop();
+  join(queue, reader);
+  queue.handle_events(log_);
+  EXPECT_EQ(log_.lines, created(1, static_cast<int>(most)));
+  EventQueue rest(w_);
+  while (rest.fill(0ms) > 0) rest.handle_queued(log_);
+  EXPECT_EQ(log_.lines, created(1, count));
+}
+
+// Each side makes the other one wait for it after each event, by turns: both go on to the end,
+// though nothing but the other side wakes them.
+TEST_P(EventQueueOfSize, NeitherSideStarvesTheOther) {
+  constexpr int count = 300;
+  EventQueue queue(w_, GetParam());
+  create(1, count);
+  auto reader = start([&] { queue.read_events(); });
+  const auto most = static_cast<int>(GetParam());
+  for (int i = 1; i <= count; ++i) {
+    // All that the reader may take it takes, and nothing beyond.
+    const auto ahead = static_cast<std::size_t>(std::min(most, count - i + 1));
+    wait_until(queue, [&] { return queue.size() == ahead; });
+    const auto event = queue.pop();
+    ASSERT_TRUE(event);
+    EXPECT_EQ(event->name, std::to_string(i));
+  }
+  EXPECT_TRUE(queue.empty());
+  auto handler = start([&] { queue.handle_events(log_); });
+  for (int i = 1; i <= count; ++i) {
+    create(count + i, count + i);
+    wait_until(queue, [&] { return queue.empty(); });
+  }
+  wait_until(queue, [&] { return queue.empty(); });
+  queue.stop();
+  join(queue, reader);
+  join(queue, handler);
+  EventQueue rest(w_, count);
+  rest.fill(0ms);
+  rest.handle_queued(log_);
+  EXPECT_EQ(log_.lines, created(count + 1, 2 * count));
+}
+
 TEST_F(EventQueueTest, HoldsAHundredAndTwentyEightUnlessToldOtherwise) {
   EXPECT_EQ(EventQueue(w_).capacity(), 128U);
   EXPECT_THROW(EventQueue(w_, 0), std::invalid_argument);

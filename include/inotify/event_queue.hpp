@@ -30,6 +30,22 @@ namespace inotify::inline v0 {
 ///     queue.handle_events(handler);  // returns after stop() or watcher.interrupt()
 ///     reader.get();                  // the reader's error, if it had one
 ///
+/// Neither side can starve the other. The reader takes an event only if there is room, so it is at
+/// most `capacity` events ahead of the handlers, and then waits until one of them has taken one; a
+/// handler waits only while there is none. Each such wait lasts as long as the scheduler lets the
+/// other thread wait for a processor: with a capacity of 1 there are two of them for each event,
+/// with 128 hardly any. On a crowded machine that decides how many events come through in a given
+/// time, and so how many have been handled when a stop() comes.
+///
+/// What a stop() leaves: the events that are queued, and one that the reader has in hand at that
+/// moment, are still handled by handle_events() and returned by pop(). All that has not been taken
+/// from the watcher stays there, in order, in what it has read or in the kernel's queue, and is the
+/// next reader's:
+///
+///     queue.stop();  // then both sides are joined
+///     inotify::EventQueue rest(watcher);
+///     while (rest.fill(0ms) > 0) rest.handle_queued(handler);  // all that had happened before
+///
 /// Thread safety: fill() and read_events() use the watcher, so they are called by the one thread
 /// that may use it; all the rest from any thread. Several threads may handle; which of them gets the
 /// next event is open. No lock is held while a handler runs: it may call stop(), and in one thread
