@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "support/queue_limit.hpp"
 #include "support/temp_dir.hpp"
 
 namespace {
@@ -64,6 +66,30 @@ TEST(Limits, CountTheWatchesOfAllInstances) {
   EXPECT_EQ(inotify::watches_in_use(), before + 2);
   other.close();
   EXPECT_EQ(inotify::watches_in_use(), before + 1);
+}
+
+// What a race that failed says of the queue it had.
+TEST(QueueLimit, SaysWhatTheInstanceWasMadeWith) {
+  static long now;
+  const auto text = [](long before, long after) {
+    now = before;
+    test::QueueLimit limit([] { return std::optional(now); });
+    now = after;
+    limit.made();
+    return limit.text();
+  };
+  EXPECT_EQ(text(16384, 16384), "queue of 16384");
+  EXPECT_EQ(text(1 << 20, 1 << 20), "queue of 1048576");
+  EXPECT_THAT(text(50, 50), testing::StartsWith("queue of 50: fs.inotify.max_queued_events"));
+  EXPECT_THAT(text(50, 16384), testing::StartsWith("queue of 50 or 16384: fs.inotify"));
+  EXPECT_THAT(text(16384, 50), testing::HasSubstr("no defect"));
+  EXPECT_EQ(test::QueueLimit([] { return std::optional<long>(); }).text(), "queue of 16384");
+}
+
+TEST(QueueLimit, IsThatOfTheSystem) {
+  const auto limit = inotify::max_queued_events();
+  if (!limit) GTEST_SKIP() << "no /proc/sys";
+  EXPECT_THAT(test::QueueLimit().text(), testing::StartsWith("queue of " + std::to_string(*limit)));
 }
 
 }  // namespace

@@ -24,6 +24,7 @@
 #include "support/allocations.hpp"
 #include "support/audit.hpp"
 #include "support/kernel_table.hpp"
+#include "support/queue_limit.hpp"
 #include "support/temp_dir.hpp"
 
 namespace {
@@ -583,7 +584,8 @@ void expect_nothing_lost(Watcher& w, const TempDir& dir, Add add) {
     if (round % 16 == 0) take(w.read(0ms));
   }
   for (auto events = w.read(0ms); !events.empty(); events = w.read(0ms)) take(events);
-  ASSERT_EQ(overflows, 0) << "the reader was too slow for this test to tell anything";
+  ASSERT_EQ(overflows, 0) << "the reader was too slow for this test to tell anything, or "
+                          << test::QueueLimit().text();
   std::string missing;
   for (int i = 0; i < files; ++i) {
     if (seen[static_cast<std::size_t>(i)] != 1) missing += ' ' + std::to_string(i);

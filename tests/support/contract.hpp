@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include "support/audit.hpp"
+#include "support/queue_limit.hpp"
 #include "support/replay.hpp"
 #include "support/temp_dir.hpp"
 
@@ -75,20 +77,25 @@ inline std::string brief(const inotify::Event& event, const std::string& base) {
   return text;
 }
 
-/// What two trees do not have in common, a line for each path.
+/// What two trees do not have in common, a line for each path, and the number of those beyond the
+/// first few.
 inline std::string difference(const Tree& ours, const Tree& disk) {
-  std::string text;
+  constexpr std::size_t few = 20;
+  std::vector<std::string> lines;
   for (const auto& [path, is_dir] : ours) {
-    if (!disk.contains(path)) text += "  not on disk: " + path + '\n';
+    if (!disk.contains(path)) lines.push_back("  not on disk: " + path + '\n');
   }
   for (const auto& [path, is_dir] : disk) {
     const auto it = ours.find(path);
     if (it == ours.end()) {
-      text += "  not reported: " + path + '\n';
+      lines.push_back("  not reported: " + path + '\n');
     } else if (it->second != is_dir) {
-      text += "  wrong kind: " + path + '\n';
+      lines.push_back("  wrong kind: " + path + '\n');
     }
   }
+  std::string text;
+  for (std::size_t i = 0; i < std::min(few, lines.size()); ++i) text += lines[i];
+  if (lines.size() > few) text += "  and " + std::to_string(lines.size() - few) + " more\n";
   return text;
 }
 
@@ -142,6 +149,7 @@ class Contract {
  public:
   explicit Contract(inotify::AutoWatcher::Options options = {}, inotify::Mask mask = contract_mask)
       : mask_(mask), watcher_(std::make_unique<Probe>(std::move(options))) {
+    queue_limit_.made();
     fs::create_directory(in());
     fs::create_directory(out());
   }
@@ -175,6 +183,7 @@ class Contract {
       const std::string wrong = halves_.next(event);
       EXPECT_EQ(wrong, "") << event << '\n' << log_of(std::string(event.fullpath));
       told_.push_back(brief(event, in()));
+      if (event.is_overflow()) ++overflows_;
     }
     EXPECT_FALSE(halves_.is_open()) << "a read() ends between the halves of a rename";
     replay_.apply(events);
@@ -193,10 +202,10 @@ class Contract {
   void check() {
     const Tree now = disk();
     const std::string wrong = difference(replay_.tree(), now);
-    EXPECT_EQ(wrong, "") << log_of(path_in(wrong));
+    EXPECT_EQ(wrong, "") << queue() << log_of(path_in(wrong));
     if (!replay_.twice().empty()) {
       ADD_FAILURE() << "created twice: " << replay_.twice().front() << '\n'
-                    << log_of(replay_.twice().front());
+                    << queue() << log_of(replay_.twice().front());
     }
     check_watches();
   }
@@ -215,7 +224,7 @@ class Contract {
     }
     drain();
     const auto wrong = difference(replay_.tree(), {});
-    EXPECT_EQ(wrong, "") << log_of(path_in(wrong));
+    EXPECT_EQ(wrong, "") << queue() << log_of(path_in(wrong));
     EXPECT_EQ(watcher_->num_watches(), roots_.size());
     replay_ = Replay();
   }
@@ -263,6 +272,11 @@ class Contract {
     return path.empty() ? all : all + '/' + std::string(path);
   }
 
+  // Whether what failed is to be looked for in the queue.
+  [[nodiscard]] std::string queue() const {
+    return queue_limit_.text() + ", overflows read: " + std::to_string(overflows_) + '\n';
+  }
+
   [[nodiscard]] bool is_inside(std::string_view path) const {
     for (const std::string& root : roots_) {
       if (path == root || path.starts_with(root + '/')) return true;
@@ -300,7 +314,7 @@ class Contract {
       EXPECT_EQ(directories.erase(watch.path), 1U) << "is watched: " << watch.path;
     }
     for (const std::string& path : directories) {
-      ADD_FAILURE() << "not watched: " << path << '\n' << log_of(path);
+      ADD_FAILURE() << "not watched: " << path << '\n' << queue() << log_of(path);
     }
   }
 
@@ -321,7 +335,7 @@ class Contract {
       }
     }
     for (const std::string& path : expected) {
-      ADD_FAILURE() << "deaf: " << path << '\n' << log_of(path);
+      ADD_FAILURE() << "deaf: " << path << '\n' << queue() << log_of(path);
     }
     for (const std::string& path : probes) fs::remove(path);
     while (!watcher_->read(std::chrono::milliseconds(0)).empty()) {
@@ -330,7 +344,9 @@ class Contract {
 
   TempDir dir_;
   inotify::Mask mask_;
+  QueueLimit queue_limit_;  // before the watcher
   std::unique_ptr<Probe> watcher_;
+  std::size_t overflows_ = 0;
   std::vector<std::string> roots_;
   Replay replay_;
   Halves halves_;
