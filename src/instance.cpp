@@ -4,17 +4,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <cstdint>
 #include <cstdio>
-#include <fstream>
-#include <string>
+#include <string_view>
 #include <utility>
 
+#include <inotify/detail/kernel_watches.hpp>
 #include <inotify/detail/uninterrupted.hpp>
 
 namespace inotify::inline v0 {
@@ -141,19 +139,13 @@ std::vector<int> Instance::watch_descriptors() const {
 }
 
 std::vector<int> Instance::watch_descriptors(std::error_code& ec) const {
-  constexpr std::string_view prefix = "inotify wd:";
   std::vector<int> wds;
-  std::ifstream info("/proc/self/fdinfo/" + std::to_string(fileno()));
-  ec = info ? std::error_code{} : make_error(is_open() ? ENOENT : EBADF);
-  for (std::string line; std::getline(info, line);) {
-    int wd = 0;
-    const char* end = line.data() + line.size();
-    if (line.starts_with(prefix) &&
-        std::from_chars(line.data() + prefix.size(), end, wd, 16).ec == std::errc{}) {
-      wds.push_back(wd);
-    }
+  if (!is_open()) {
+    ec = make_error(EBADF);
+    return wds;
   }
-  std::ranges::sort(wds);
+  for (const detail::KernelWatch& watch : detail::kernel_watches(fileno(), ec))
+    wds.push_back(watch.wd);
   return wds;
 }
 
