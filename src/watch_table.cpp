@@ -22,9 +22,7 @@ bool is_absolute(std::string_view path) noexcept { return path.starts_with('/');
 
 }  // namespace
 
-WatchTable::WatchTable() { clear(); }
-
-WatchTable::WatchTable(WatchTable&& other) : WatchTable() { *this = std::move(other); }
+WatchTable::WatchTable(WatchTable&& other) noexcept { *this = std::move(other); }
 
 WatchTable& WatchTable::operator=(WatchTable&& other) noexcept {
   if (this == &other) return *this;
@@ -43,7 +41,7 @@ WatchTable& WatchTable::operator=(WatchTable&& other) noexcept {
   return *this;
 }
 
-void WatchTable::clear() {
+void WatchTable::clear() noexcept {
   nodes_ = Nodes();
   names_ = NamePool();
   by_name_ = IdIndex();
@@ -53,7 +51,6 @@ void WatchTable::clear() {
   free_ = no_node;
   watches_ = 0;
   change_paths();
-  nodes_.add().parent = top;  // its own: neither free nor below anything
 }
 
 auto WatchTable::hash_of_name() const noexcept {
@@ -158,9 +155,19 @@ NodeId WatchTable::next_below(NodeId id, NodeId first) const noexcept {
 // ---- changing
 
 NodeId WatchTable::ensure(std::string_view path) {
-  NodeId at = ensure_child(top, is_absolute(path) ? "/" : ".");
-  for (auto name = next_component(path); !name.empty(); name = next_component(path)) {
-    at = ensure_child(at, name);
+  if (nodes_.size() == 0) {
+    nodes_.reserve();
+    nodes_.add().parent = top;  // its own: neither free nor below anything
+  }
+  NodeId at = top;
+  try {
+    at = ensure_child(at, is_absolute(path) ? "/" : ".");
+    for (auto name = next_component(path); !name.empty(); name = next_component(path)) {
+      at = ensure_child(at, name);
+    }
+  } catch (...) {
+    prune(at);
+    throw;
   }
   return at;
 }
@@ -175,6 +182,8 @@ NodeId WatchTable::ensure_child(NodeId parent, std::string_view name) {
 
 NodeId WatchTable::create(NodeId parent, std::string_view text) {
   NodeId id = free_;
+  if (id == no_node) nodes_.reserve();
+  const NamePool::Ref name = names_.add(text);
   if (id != no_node) {
     free_ = nodes_[id].next;
     nodes_[id] = Node{};
@@ -182,12 +191,12 @@ NodeId WatchTable::create(NodeId parent, std::string_view text) {
     id = static_cast<NodeId>(nodes_.size());
     nodes_.add();
   }
-  nodes_[id].name = names_.add(text);
+  nodes_[id].name = name;
   link(id, parent);
   return id;
 }
 
-void WatchTable::destroy(NodeId id) {
+void WatchTable::destroy(NodeId id) noexcept {
   if (nodes_[id].wd >= 0) forget_wd(id);
   remove_name(id);
   unlink(id);
@@ -219,7 +228,7 @@ void WatchTable::add_name(NodeId id) {
   nodes_[id].bits.named = 1;
 }
 
-void WatchTable::remove_name(NodeId id) {
+void WatchTable::remove_name(NodeId id) noexcept {
   if (nodes_[id].bits.named == 0) return;
   by_name_.erase(id, hash_of_name());
   nodes_[id].bits.named = 0;
@@ -227,77 +236,101 @@ void WatchTable::remove_name(NodeId id) {
 
 void WatchTable::bind(NodeId id, int wd, Mask mask) {
   const bool is_alias = by_wd(wd) != no_node;
-  if (is_alias && guess(wd) == id) give_up_lead();
-  if (watches_ == 0) lead_ = static_cast<std::uint32_t>(wd) - id;
-  nodes_[id].wd = wd;
-  if (is_top(nodes_[id].parent)) change_paths();  // ".", which is told if it is watched
-  if (is_alias) {
-    aliases_[wd].push_back(id);
-    set_mask(id, mask);
-  } else {
-    add_wd(id);
-    ++watches_;
-    set_own_mask(id, mask);
+  try {
+    if (is_alias) {
+      if (guess(wd) == id) give_up_lead();
+      add_alias(id, wd);
+    } else {
+      if (watches_ == 0) lead_ = static_cast<std::uint32_t>(wd) - id;
+      if (guess(wd) != id) by_wd_.reserve(1, hash_of_wd());
+      nodes_[id].wd = wd;
+      if (guess(wd) != id) by_wd_.insert(id, hash_of_wd());
+      ++watches_;
+    }
+  } catch (...) {
+    prune(id);
+    throw;
   }
+  is_alias ? set_mask(id, mask) : set_own_mask(id, mask);
+  if (is_top(nodes_[id].parent)) change_paths();  // ".", which is told if it is watched
 }
 
-void WatchTable::add_wd(NodeId id) {
-  if (guess(nodes_[id].wd) != id) by_wd_.insert(id, hash_of_wd());
-}
-
-void WatchTable::remove_wd(NodeId id) {
-  if (guess(nodes_[id].wd) != id) by_wd_.erase(id, hash_of_wd());
+// The first name is in the hash from now on, wherever it is found: so the hash has room for its heir
+// when it goes.
+void WatchTable::add_alias(NodeId id, int wd) {
+  const NodeId first = by_wd(wd);
+  const bool is_hashed = guess(wd) != first || has_alias(wd);
+  if (!is_hashed) by_wd_.reserve(1, hash_of_wd());
+  std::vector<NodeId>& others = aliases_[wd];
+  try {
+    others.push_back(id);
+  } catch (...) {
+    if (others.empty()) aliases_.erase(wd);
+    throw;
+  }
+  if (!is_hashed) by_wd_.insert(first, hash_of_wd());
+  nodes_[id].wd = wd;
 }
 
 // An alias has got the place where its watch would be looked for (invariant 5): from now on all are
 // found by the hash.
 void WatchTable::give_up_lead() {
-  const std::uint32_t lead = std::exchange(lead_, no_lead);
-  for (NodeId id = 0; id < nodes_.size(); ++id) {
-    const int wd = nodes_[id].wd;
-    if (wd >= 0 && static_cast<NodeId>(wd) - lead == id) by_wd_.insert(id, hash_of_wd());
-  }
+  const auto for_each_led = [&](auto visit) {
+    for (NodeId id = 0; id < nodes_.size(); ++id) {
+      const int wd = nodes_[id].wd;
+      if (wd >= 0 && guess(wd) == id && !has_alias(wd)) visit(id);
+    }
+  };
+  std::size_t count = 0;
+  for_each_led([&](NodeId) { ++count; });
+  by_wd_.reserve(count, hash_of_wd());
+  for_each_led([&](NodeId id) { by_wd_.insert(id, hash_of_wd()); });
+  lead_ = no_lead;
 }
 
-bool WatchTable::unbind(NodeId id) {
+bool WatchTable::unbind(NodeId id) noexcept {
   const bool last = forget_wd(id);
   prune(id);
   return last;
 }
 
-bool WatchTable::forget_wd(NodeId id) {
+bool WatchTable::forget_wd(NodeId id) noexcept {
   const int wd = nodes_[id].wd;
   const auto others = aliases_.find(wd);
   const bool last = others == aliases_.end();
-  if (by_wd(wd) == id) {
-    remove_wd(id);
-    if (last) {
-      --watches_;
-    } else {
-      const NodeId heir = others->second.front();
-      const Bits& bits = nodes_[id].bits;
-      nodes_[heir].bits.asked |= bits.asked;
-      nodes_[heir].bits.is_root |= bits.is_root;
-      nodes_[heir].bits.is_hand |= bits.is_hand;
-      add_wd(heir);
-      others->second.erase(others->second.begin());
-    }
+  if (last) {
+    if (guess(wd) != id) by_wd_.erase(id, hash_of_wd());
+    --watches_;
+  } else if (by_wd(wd) == id) {
+    const NodeId heir = others->second.front();
+    const Bits& bits = nodes_[id].bits;
+    nodes_[heir].bits.asked |= bits.asked;
+    nodes_[heir].bits.is_root |= bits.is_root;
+    nodes_[heir].bits.is_hand |= bits.is_hand;
+    by_wd_.erase(id, hash_of_wd());
+    by_wd_.insert(heir, hash_of_wd());
+    others->second.erase(others->second.begin());
   } else {
     std::erase(others->second, id);
   }
-  if (!last && others->second.empty()) aliases_.erase(others);
   nodes_[id].wd = -1;
+  if (!last && others->second.empty()) {
+    const NodeId first = by_wd(wd);
+    aliases_.erase(others);
+    if (guess(wd) == first) by_wd_.erase(first, hash_of_wd());
+  }
   if (is_top(nodes_[id].parent)) change_paths();
-  set_mask(id, 0);
+  set_own_mask(id, 0);
   return last;
 }
 
 void WatchTable::rename(NodeId id, NodeId new_parent, std::string_view new_name) {
   const NodeId victim = child(new_parent, new_name);
   if (victim == id) return;
+  if (nodes_[id].bits.named == 0) by_name_.reserve(1, hash_of_name());
+  const NamePool::Ref ref = names_.add(new_name);  // what follows does not throw
   if (victim != no_node) supersede(victim);
   const NodeId old_parent = nodes_[id].parent;
-  const NamePool::Ref ref = names_.add(new_name);
   remove_name(id);
   unlink(id);
   names_.remove(nodes_[id].name);
@@ -308,7 +341,7 @@ void WatchTable::rename(NodeId id, NodeId new_parent, std::string_view new_name)
   prune(old_parent);
 }
 
-void WatchTable::swap(NodeId a, NodeId b) {
+void WatchTable::swap(NodeId a, NodeId b) noexcept {
   const NodeId parent_a = nodes_[a].parent;
   const NodeId parent_b = nodes_[b].parent;
   for (const NodeId id : {a, b}) {
@@ -323,7 +356,7 @@ void WatchTable::swap(NodeId a, NodeId b) {
   change_paths();
 }
 
-void WatchTable::supersede(NodeId id) {
+void WatchTable::supersede(NodeId id) noexcept {
   remove_name(id);
   prune(id);
 }
@@ -336,7 +369,7 @@ void WatchTable::reinstate(NodeId id) {
   if (bearer != no_node) prune(bearer);
 }
 
-void WatchTable::prune(NodeId id) {
+void WatchTable::prune(NodeId id) noexcept {
   while (!is_top(id)) {
     const Node& node = nodes_[id];
     const Bits& bits = node.bits;

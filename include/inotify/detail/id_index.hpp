@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <new>
 #include <vector>
 
 namespace inotify::inline v0::detail {
@@ -15,6 +15,8 @@ inline constexpr NodeId no_node = UINT32_MAX;
 /// Open addressing with linear probing over 4-byte ids; the key of an id is asked of the owner
 /// (`hash_of`), so that it is stored once. Erasing shifts back, hence no tombstones: it stays as
 /// fast after any amount of churn.
+///
+/// Only insert(), find_or_insert() and reserve() may throw, and have then changed nothing.
 ///
 /// A slot has eight bits of the hash beside the id, as long as ids fit into the rest, so that a look-up
 /// asks for the key of nearly no id but the right one: when it is 3/4 full, a name that is not there
@@ -33,16 +35,12 @@ class IdIndex {
   /// this hash.
   template <class IsIt, class Make, class HashOf>
   NodeId find_or_insert(std::uint32_t hash, IsIt is_it, Make make, HashOf hash_of) {
-    make_room(hash_of);
+    if ((count_ + 1) * 8 > slots_.size() * 7) reserve(1, hash_of);
     const std::size_t i = probe(hash, is_it);
     if (slots_[i] != none) return slots_[i] & id_bits_;
     const NodeId id = make();
-    if (id < id_bits_) {
-      slots_[i] = id | tag_of(hash);
-    } else {
-      drop_tags(hash_of);
-      place(id, hash);
-    }
+    if (id >= id_bits_) drop_tags();
+    slots_[i] = id | tag_of(hash);
     ++count_;
     return id;
   }
@@ -50,15 +48,24 @@ class IdIndex {
   /// `id` must not be in the set.
   template <class HashOf>
   void insert(NodeId id, HashOf hash_of) {
-    if (id >= id_bits_) drop_tags(hash_of);
-    make_room(hash_of);
+    reserve(1, hash_of);
+    if (id >= id_bits_) drop_tags();
     place(id, hash_of(id));
     ++count_;
   }
 
-  /// `id` must be in the set.
+  /// The next `more` insertions will not throw, if nothing is erased before them.
   template <class HashOf>
-  void erase(NodeId id, HashOf hash_of) {
+  void reserve(std::size_t more, HashOf hash_of) {
+    std::size_t size = slots_.empty() ? 16 : slots_.size();
+    while ((count_ + more) * 8 > size * 7) size *= 2;
+    if (size != slots_.size()) rehash(size, hash_of);
+  }
+
+  /// `id` must be in the set. Of what is erased in a row, up to three can be inserted again without a
+  /// failure.
+  template <class HashOf>
+  void erase(NodeId id, HashOf hash_of) noexcept {
     const std::uint32_t hash = hash_of(id);
     std::size_t hole = home(hash);
     while (slots_[hole] != (id | tag_of(hash))) hole = next(hole);
@@ -73,7 +80,7 @@ class IdIndex {
     }
     slots_[hole] = none;
     --count_;
-    if (slots_.size() > 16 && count_ * 8 < slots_.size()) rehash(slots_.size() / 4, hash_of);
+    if (slots_.size() > 16 && count_ * 8 < slots_.size()) shrink(hash_of);
   }
 
  private:
@@ -110,25 +117,25 @@ class IdIndex {
   }
 
   template <class HashOf>
-  void make_room(HashOf hash_of) {
-    if ((count_ + 1) * 8 > slots_.size() * 7)
-      rehash(slots_.empty() ? 16 : slots_.size() * 2, hash_of);
+  void shrink(HashOf hash_of) noexcept {
+    try {
+      rehash(slots_.size() / 4, hash_of);
+    } catch (const std::bad_alloc&) {  // then it stays as large as it is, until the next erase()
+    }
   }
-  template <class HashOf>
-  void drop_tags(HashOf hash_of) {
-    rehash(slots_.size(), hash_of, UINT32_MAX);
+  // No slot has bits of a hash any more: an id has become too large. All stay where they are.
+  void drop_tags() noexcept {
+    for (std::uint32_t& slot : slots_) {
+      if (slot != none) slot &= id_bits_;
+    }
+    id_bits_ = UINT32_MAX;
   }
   template <class HashOf>
   void rehash(std::size_t size, HashOf hash_of) {
-    rehash(size, hash_of, id_bits_);
-  }
-  template <class HashOf>
-  void rehash(std::size_t size, HashOf hash_of, std::uint32_t id_bits) {
     std::vector<std::uint32_t> old(size, none);
     slots_.swap(old);
-    const std::uint32_t id_mask = std::exchange(id_bits_, id_bits);
     for (const std::uint32_t slot : old) {
-      if (slot != none) place(slot & id_mask, hash_of(slot & id_mask));
+      if (slot != none) place(slot & id_bits_, hash_of(slot & id_bits_));
     }
   }
 

@@ -13,7 +13,7 @@ namespace inotify::inline v0::detail {
 /// Keeps names of at most 64 KiB less a few, each behind its length, which takes one byte up to 254 and
 /// three from there on; named by a 32-bit number. 12 bytes for a name of 11, where std::string takes 32
 /// or more; in blocks of whole 4-byte units behind a length of two bytes it was 14.6. Freed blocks are
-/// kept by size and reused, so churn does not grow it.
+/// kept by size and reused, so churn does not grow it. If add() throws, nothing has changed.
 class NamePool {
  public:
   using Ref = std::uint32_t;

@@ -21,7 +21,7 @@ namespace inotify::inline v0::detail {
 /// the top down, so that the rename of a directory is one relinked node however much lies below. It
 /// knows nothing of system calls.
 ///
-/// Below the one top, which has no name, stand "/" and ".". "/a//b/./c" is the nodes a, b, c below
+/// Below the one top, which has no name and is made with the first node, stand "/" and ".". "/a//b/./c" is the nodes a, b, c below
 /// "/", and "a" or "./a" is a below "."; it is told as "./a" if "." is watched, else as "a".
 ///
 /// Invariants
@@ -37,7 +37,7 @@ namespace inotify::inline v0::detail {
 ///      below ".", when the watch of that begins or ends; `version()` then changes.
 ///   5. The watch w is found at the node w - `lead_`, if that has w, else by the hash `by_wd_`: in a
 ///      first walk both are given out in order. No node but the first of a watch's names may be at
-///      that place.
+///      that place. The first of several names is in the hash as well.
 ///   6. wd -> node and (parent, name) -> node are changed nowhere but in bind/forget_wd and
 ///      ensure_child/add_name/remove_name.
 ///   7. Memory is proportional to the live nodes: ids, names and index slots of erased nodes are
@@ -59,8 +59,8 @@ class WatchTable {
         0;  // a directory that could not be watched; the consumer has been told
   };
 
-  WatchTable();
-  WatchTable(WatchTable&& other);  // leaves an empty table
+  WatchTable() = default;
+  WatchTable(WatchTable&& other) noexcept;  // leaves an empty table
   WatchTable& operator=(WatchTable&& other) noexcept;
 
   // ---- looking up
@@ -142,41 +142,43 @@ class WatchTable {
   /// The same for all nodes but the top.
   template <class Visit>
   void for_each(Visit visit) const {
+    if (nodes_.size() == 0) return;
     for_each_child(top, [&](NodeId id) { for_each_below(id, visit); });
   }
 
-  // ---- changing
+  // ---- changing: whatever throws has changed nothing
 
   /// The named node of a path, made with all that leads to it if need be.
   NodeId ensure(std::string_view path);
   NodeId ensure_child(NodeId parent, std::string_view name);
 
-  /// Gives an unwatched node its watch; if `wd` is known already, as a further name of it.
+  /// Gives an unwatched node its watch; if `wd` is known already, as a further name of it. If it
+  /// throws, the node is pruned if nothing else needs it.
   void bind(NodeId id, int wd, Mask mask);
   /// Takes a name away from its watch: the next alias is then the first name, and inherits what was
   /// asked for. Returns whether the wd has no name left. The node is pruned if nothing else needs
   /// it.
-  bool unbind(NodeId id);
+  bool unbind(NodeId id) noexcept;
 
   /// Moves a node with all below to another place, in place of what is there, which is superseded.
   /// O(1).
   void rename(NodeId id, NodeId new_parent, std::string_view new_name);
   /// The two nodes take each other's place.
-  void swap(NodeId a, NodeId b);
+  void swap(NodeId a, NodeId b) noexcept;
   /// Takes the node's name from it (invariant 2).
-  void supersede(NodeId id);
+  void supersede(NodeId id) noexcept;
   /// The reverse: it bears its name again, and who bore it is superseded.
   void reinstate(NodeId id);
 
   /// Erases a node and all below; calls `visit(id)` for each, children first, while it can still be
-  /// looked at.
+  /// looked at. What that throws ends it there.
   template <class Visit>
   void erase(NodeId id, Visit visit);
 
   /// Erases a node that nothing needs any more, and what becomes needless above it (invariant 3).
-  void prune(NodeId id);
+  void prune(NodeId id) noexcept;
 
-  void clear();
+  void clear() noexcept;
 
  private:
   struct Node {
@@ -200,10 +202,11 @@ class WatchTable {
       return chunks_[id / chunk_size][id % chunk_size];
     }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    Node& add() {
+    Node& add() noexcept { return (*this)[static_cast<NodeId>(size_++)]; }
+    // Before add().
+    void reserve() {
       if (size_ == chunks_.size() * chunk_size)
         chunks_.push_back(std::make_unique<Node[]>(chunk_size));
-      return (*this)[static_cast<NodeId>(size_++)];
     }
 
    private:
@@ -216,14 +219,13 @@ class WatchTable {
   static constexpr std::uint32_t no_lead = std::uint32_t{1} << 31;  // leads to no node
 
   NodeId create(NodeId parent, std::string_view name);
-  void destroy(NodeId id);
+  void destroy(NodeId id) noexcept;
   [[nodiscard]] NodeId guess(int wd) const noexcept { return static_cast<NodeId>(wd) - lead_; }
   [[nodiscard]] NodeId by_hash(int wd) const noexcept;
-  void add_wd(NodeId id);
-  void remove_wd(NodeId id);
+  void add_alias(NodeId id, int wd);
   void give_up_lead();
   void set_own_mask(NodeId id, Mask mask) noexcept;
-  bool forget_wd(NodeId id);
+  bool forget_wd(NodeId id) noexcept;
   void link(NodeId id, NodeId parent) noexcept;
   void unlink(NodeId id) noexcept;
   void change_paths() noexcept {
@@ -233,7 +235,7 @@ class WatchTable {
   [[nodiscard]] std::string_view prefix_of_parent(NodeId id) const;
   [[nodiscard]] std::string_view prefix(NodeId id) const;
   void add_name(NodeId id);
-  void remove_name(NodeId id);
+  void remove_name(NodeId id) noexcept;
   [[nodiscard]] NodeId walk(NodeId from, std::string_view path) const noexcept;
   [[nodiscard]] auto hash_of_name() const noexcept;
   [[nodiscard]] auto is_child(NodeId parent, std::string_view name) const noexcept;
@@ -266,7 +268,12 @@ void WatchTable::erase(NodeId id, Visit visit) {
   for (NodeId at = id;;) {
     while (nodes_[at].first_child != no_node) at = nodes_[at].first_child;
     const NodeId up = nodes_[at].parent;
-    visit(at);
+    try {
+      visit(at);
+    } catch (...) {
+      prune(at);
+      throw;
+    }
     destroy(at);
     if (at == id) break;
     at = up;
