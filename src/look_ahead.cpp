@@ -52,8 +52,8 @@ void LookAhead::blank(std::byte* header) noexcept {
 }
 
 // What lies before the current event.
-void LookAhead::forget_passed() {
-  while (!entries_.empty() && entries_.front().position < reader_.position) pop();
+void LookAhead::forget_passed() noexcept {
+  while (has_entries() && index_->entries.front().position < reader_.position) index_->pop();
   while (first_segment_ < reader_.segment) {
     spare_ = std::move(segments_.front().bytes);
     segments_.erase(segments_.begin());
@@ -61,9 +61,10 @@ void LookAhead::forget_passed() {
   }
 }
 
-// The oldest entry goes, and with it its places in the index, which are the first of their chains.
-void LookAhead::pop() {
-  const Entry& entry = entries_.front();
+// The oldest entry goes, and with it its places in the index, which are the first of their chains. No
+// map becomes larger, so nothing is allocated.
+void LookAhead::Index::pop() noexcept {
+  const Entry& entry = entries.front();
   const auto unlink = [&](auto& chains, const auto& key, const Entry* next, const auto& next_key) {
     const auto it = chains.find(key);
     if (it == chains.end() || it->second.first != &entry) return;
@@ -77,20 +78,23 @@ void LookAhead::pop() {
     chains.insert(std::move(chain));
   };
   const auto key_of = [](const Entry& one) { return Key{one.raw.wd, one.raw.name}; };
-  unlink(by_name_, key_of(entry), entry.next_of_name, key_of);
-  unlink(by_wd_, entry.raw.wd, entry.next_of_wd, [](const Entry& one) { return one.raw.wd; });
-  if (const auto it = arrivals_.find(entry.raw.cookie);
-      it != arrivals_.end() && it->second == &entry)
-    arrivals_.erase(it);
-  entries_.pop_front();
+  unlink(by_name, key_of(entry), entry.next_of_name, key_of);
+  unlink(by_wd, entry.raw.wd, entry.next_of_wd, [](const Entry& one) { return one.raw.wd; });
+  if (const auto it = arrivals.find(entry.raw.cookie); it != arrivals.end() && it->second == &entry)
+    arrivals.erase(it);
+  entries.pop_front();
+}
+
+void LookAhead::Index::clear() noexcept {
+  by_name.clear();
+  by_wd.clear();
+  arrivals.clear();
+  entries.clear();
 }
 
 // Nothing is left, so the memory can be used from its beginning.
 void LookAhead::rewind() noexcept {
-  by_name_.clear();
-  by_wd_.clear();
-  arrivals_.clear();
-  entries_.clear();
+  if (has_entries()) index_->clear();
   blank_ = 0;
   if (segments_.size() > 1) segments_.erase(segments_.begin() + 1, segments_.end());
   if (!segments_.empty()) segments_.front().used = 0;
@@ -100,8 +104,35 @@ void LookAhead::rewind() noexcept {
 
 void LookAhead::clear() noexcept { rewind(); }
 
-// Brings the index up to the last event.
-void LookAhead::index() {
+void LookAhead::swap(LookAhead& other) noexcept {
+  std::swap(segments_, other.segments_);
+  std::swap(first_segment_, other.first_segment_);
+  std::swap(spare_, other.spare_);
+  std::swap(reader_, other.reader_);
+  std::swap(received_, other.received_);
+  std::swap(blank_, other.blank_);
+  std::swap(indexer_, other.indexer_);
+  std::swap(index_, other.index_);
+}
+
+// Brings the index up to the last event. A part of it would answer wrongly.
+const LookAhead::Index& LookAhead::index() {
+  try {
+    bring_up();
+  } catch (...) {
+    index_.reset();
+    indexer_ = {};
+    throw;
+  }
+  return *index_;
+}
+
+void LookAhead::bring_up() {
+  if (index_ == nullptr) {
+    index_ = std::make_unique<Index>();
+    indexer_ = reader_;
+    if (reader_.at != RawEvents::iterator()) enter(indexer_);
+  }
   if (indexer_.position < reader_.position) {
     indexer_ = reader_;
     enter(indexer_);
@@ -110,31 +141,35 @@ void LookAhead::index() {
 }
 
 void LookAhead::enter(const Cursor& cursor) {
-  const RawEvent raw = *cursor.at;
+  const RawEvent& raw = *cursor.at;
   const bool is_name_event = (raw.mask & name_bits) != 0 && !raw.name.empty();
-  if (!is_name_event && (raw.mask & IN_MOVE_SELF) == 0) return;
-  Entry& entry = entries_.emplace_back(Entry{raw, cursor.position, mine(cursor.at)});
-  const auto [by_name, is_first_of_name] =
-      by_name_.try_emplace({raw.wd, raw.name}, Chain{&entry, &entry});
+  if (is_name_event || (raw.mask & IN_MOVE_SELF) != 0)
+    index_->enter(raw, cursor.position, mine(cursor.at));
+}
+
+void LookAhead::Index::enter(const RawEvent& raw, std::uint64_t position, std::byte* header) {
+  Entry& entry = entries.emplace_back(Entry{raw, position, header});
+  const auto [named, is_first_of_name] =
+      by_name.try_emplace({raw.wd, raw.name}, Chain{&entry, &entry});
   if (!is_first_of_name) {
-    by_name->second.last->next_of_name = &entry;
-    by_name->second.last = &entry;
+    named->second.last->next_of_name = &entry;
+    named->second.last = &entry;
   }
-  if (!is_name_event) return;
-  const auto [by_wd, is_first_of_wd] = by_wd_.try_emplace(raw.wd, Chain{&entry, &entry});
+  if (raw.name.empty()) return;  // MOVE_SELF
+  const auto [watched, is_first_of_wd] = by_wd.try_emplace(raw.wd, Chain{&entry, &entry});
   if (!is_first_of_wd) {
-    by_wd->second.last->next_of_wd = &entry;
-    by_wd->second.last = &entry;
+    watched->second.last->next_of_wd = &entry;
+    watched->second.last = &entry;
   }
-  if ((raw.mask & IN_MOVED_TO) != 0) arrivals_[raw.cookie] = &entry;
+  if ((raw.mask & IN_MOVED_TO) != 0) arrivals[raw.cookie] = &entry;
 }
 
 // ---- questions
 
 const LookAhead::Entry* LookAhead::first_of_name(int wd, std::string_view name) {
-  index();
-  const auto it = by_name_.find({wd, name});
-  return it == by_name_.end() ? nullptr : it->second.first;
+  const auto& by_name = index().by_name;
+  const auto it = by_name.find({wd, name});
+  return it == by_name.end() ? nullptr : it->second.first;
 }
 
 bool LookAhead::is_touched(int wd, std::string_view name) {
@@ -160,22 +195,19 @@ const LookAhead::Entry* LookAhead::departure(int wd, std::string_view name, cons
 }
 
 const LookAhead::Entry* LookAhead::arrival(std::uint32_t cookie) {
-  index();
-  const auto it = arrivals_.find(cookie);
-  return it != arrivals_.end() && is_to_come(*it->second) ? it->second : nullptr;
+  const auto& arrivals = index().arrivals;
+  const auto it = arrivals.find(cookie);
+  return it != arrivals.end() && is_to_come(*it->second) ? it->second : nullptr;
 }
 
-const LookAhead::Entry& LookAhead::current() {
-  index();
-  return entries_.front();
-}
+const LookAhead::Entry& LookAhead::current() { return index().entries.front(); }
 
 const LookAhead::Entry* LookAhead::following(const Entry& entry, int wd) {
-  index();
+  const auto& by_wd = index().by_wd;
   const Entry* next = nullptr;
   if (entry.raw.wd == wd) {
     next = entry.next_of_wd;
-  } else if (const auto it = by_wd_.find(wd); it != by_wd_.end()) {
+  } else if (const auto it = by_wd.find(wd); it != by_wd.end()) {
     next = it->second.first;
   }
   while (next != nullptr && (!is_to_come(*next) || next->position < entry.position))

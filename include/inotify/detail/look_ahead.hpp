@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <inotify/detail/name_hash.hpp>
@@ -31,7 +32,8 @@ namespace inotify::inline v0::detail {
 ///   3. The index, once built, holds the name events (create, delete, moved) by (wd, name) and by
 ///      wd, and MOVE_SELF by (wd, ""), from the current event, inclusively, up to `indexer_`. It has
 ///      an Entry for each of them, and for no other. The key of a chain is a view of the name of the
-///      first event in it.
+///      first event in it. If there is no memory for it, there is none, until the next question: only
+///      questions and room() may throw.
 class LookAhead {
  public:
   /// An event of the index: one that waits, or the current one. Pointers stay good over append().
@@ -44,6 +46,13 @@ class LookAhead {
     bool taken = false;
     bool is_doubtful = false;  // a mark of the interpreter's, for when its turn comes
   };
+
+  LookAhead() = default;
+  LookAhead(LookAhead&& other) noexcept { swap(other); }
+  LookAhead& operator=(LookAhead&& other) noexcept {
+    LookAhead(std::move(other)).swap(*this);
+    return *this;
+  }
 
   /// Room for the next read(2): at least one event fits.
   std::span<std::byte> room();
@@ -63,10 +72,10 @@ class LookAhead {
 
   /// Hands out the next event, valid until the next call: the current one from now on. Null if there
   /// is none.
-  const RawEvent* next() {
+  const RawEvent* next() noexcept {
     while (advance(reader_)) {
       if (reader_.at->mask != 0) {
-        if (!entries_.empty() || first_segment_ != reader_.segment) forget_passed();
+        if (has_entries() || first_segment_ != reader_.segment) forget_passed();
         return reader_.at.operator->();
       }
       blank_ -= reader_.at.bytes().size();
@@ -117,9 +126,9 @@ class LookAhead {
   /// Takes out all name events of a directory that are to come, and calls `visit(raw)` for each.
   template <class Visit>
   void take_all(int wd, Visit visit) {
-    index();
-    const auto it = by_wd_.find(wd);
-    if (it == by_wd_.end()) return;
+    const auto& by_wd = index().by_wd;
+    const auto it = by_wd.find(wd);
+    if (it == by_wd.end()) return;
     for (const Entry* entry = it->second.first; entry != nullptr; entry = entry->next_of_wd) {
       if (!is_to_come(*entry)) continue;
       take(*entry);
@@ -143,6 +152,16 @@ class LookAhead {
   struct Chain {
     const Entry* first;
     Entry* last;
+  };
+  struct Index {
+    std::deque<Entry> entries{};  // in the order of the events
+    std::unordered_map<Key, Chain, KeyHash> by_name{};
+    std::unordered_map<int, Chain> by_wd{};
+    std::unordered_map<std::uint32_t, const Entry*> arrivals{};
+
+    void enter(const RawEvent& raw, std::uint64_t position, std::byte* header);
+    void pop() noexcept;
+    void clear() noexcept;
   };
   struct Segment {
     std::unique_ptr<std::byte[]> bytes;
@@ -172,11 +191,15 @@ class LookAhead {
   }
   bool enter_segment(Cursor& cursor) const noexcept;
   void blank(std::byte* header) noexcept;
-  void forget_passed();
-  void pop();
+  [[nodiscard]] bool has_entries() const noexcept {
+    return index_ != nullptr && !index_->entries.empty();
+  }
+  void forget_passed() noexcept;
   void rewind() noexcept;
   void enter(const Cursor& cursor);
-  void index();
+  const Index& index();
+  void bring_up();
+  void swap(LookAhead& other) noexcept;
   [[nodiscard]] bool is_touched(int wd, std::string_view name);
   [[nodiscard]] const Entry* first_of_name(int wd, std::string_view name);
   [[nodiscard]] bool is_to_come(const Entry& entry) const noexcept {
@@ -190,11 +213,8 @@ class LookAhead {
   std::uint64_t received_ = 0;
   std::uint64_t blank_ = 0;  // bytes of blank events not passed yet
 
-  Cursor indexer_;             // at the last event that was looked at for the index
-  std::deque<Entry> entries_;  // the index, in the order of the events
-  std::unordered_map<Key, Chain, KeyHash> by_name_;
-  std::unordered_map<int, Chain> by_wd_;
-  std::unordered_map<std::uint32_t, const Entry*> arrivals_;
+  Cursor indexer_;                // at the last event that was looked at for the index
+  std::unique_ptr<Index> index_;  // null: nobody has asked yet
 };
 
 }  // namespace inotify::inline v0::detail
