@@ -25,7 +25,8 @@ void AutoWatcher::on_overflow() {
     }
   }
   released_.clear();  // their IN_IGNOREDs have been read, or are lost
-  for (const int wd : dead_watches()) {
+  std::error_code ec;
+  for (const int wd : dead_watches(ec)) {
     if (table_.by_wd(wd) != no_node) on_self(table_.by_wd(wd), {wd, IN_IGNORED, 0, {}});
   }
   std::vector<NodeId> roots;

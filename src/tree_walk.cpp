@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <unordered_set>
 #include <utility>
 
@@ -32,11 +33,8 @@ class Watcher::Bulk {
   Bulk& operator=(const Bulk&) = delete;
   // Ends the watches that are nobody's: not believed, and not met again by the walk.
   ~Bulk() {
-    std::error_code ignored;
-    for (const TreeScan::Note& note : notes_.list) disowned_.push_back(note.wd);
-    for (const int wd : disowned_) {
-      if (wd >= 0 && table().by_wd(wd) == no_node) watcher_.instance_.rm_watch(wd, ignored);
-    }
+    for (const TreeScan::Note& note : notes_.list) end(note.wd);
+    for (const int wd : disowned_) end(wd);
   }
 
   void run();
@@ -44,6 +42,10 @@ class Watcher::Bulk {
   bool is_new(int wd) { return met_.empty() || met_.insert(wd).second; }
 
  private:
+  void end(int wd) const noexcept {
+    std::error_code gone;
+    if (wd >= 0 && table().by_wd(wd) == no_node) watcher_.instance_.rm_watch(wd, gone);
+  }
   [[nodiscard]] detail::WatchTable& table() const noexcept { return watcher_.table_; }
   [[nodiscard]] std::uint64_t mark() const { return watcher_.mark(table().mask(nodes_.front())); }
   [[nodiscard]] std::string path_in(NodeId directory, std::string_view name) const;
@@ -69,7 +71,13 @@ std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
   WalkRange walk = add_iter(path, mask, onerror);
   std::vector<int> wds{walk.wd_};
   Bulk bulk(*this, walk, wds);
-  bulk.run();
+  try {
+    bulk.run();
+  } catch (const std::bad_alloc&) {
+    std::error_code ignored;
+    end_unknown_watches(ignored);
+    throw;
+  }
   for (auto it = ++walk.begin(); it != walk.end(); ++it) {
     if (bulk.is_new(*it)) wds.push_back(*it);
   }

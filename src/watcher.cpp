@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <inotify/detail/deadline.hpp>
+#include <inotify/detail/kernel_watches.hpp>
 
 namespace inotify::inline v0 {
 
@@ -25,6 +26,7 @@ Watcher::Watcher(std::error_code& ec) : instance_(ec) {}
 void Watcher::close() noexcept {
   instance_.close();
   table_.clear();
+  rest_ = {};
   halves_.clear();
   begin_of_.clear();
   batch_.clear();
@@ -65,8 +67,20 @@ int Watcher::add(const std::filesystem::path& path, Mask mask, std::error_code& 
   const std::size_t before = num_watches();
   int wd = set_watch(path, mask, ec);
   if (!ec) wd = keep_watch(path, wd, mask, ec);
-  if (begin > position_ && num_watches() > before) begin_of_[wd] = begin;
+  if (!ec && begin > position_ && num_watches() > before) begin_at(wd, begin);
   return wd;
+}
+
+// Where a new watch begins; without that it is taken back.
+void Watcher::begin_at(int wd, std::uint64_t begin) {
+  try {
+    begin_of_[wd] = begin;
+  } catch (...) {
+    table_.unbind(table_.by_wd(wd));
+    std::error_code gone;
+    instance_.rm_watch(wd, gone);
+    throw;
+  }
 }
 
 int Watcher::set_watch(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
@@ -82,7 +96,7 @@ int Watcher::keep_watch(const std::filesystem::path& path, int wd, Mask mask, st
   if (node != no_node && table_.wd(node) == wd) {
     table_.set_mask(node, table_.mask(node) | (mask & kept_bits));
     const bool narrower = table_.mask(node) != (mask & kept_bits);
-    const bool keeps = (mask & IN_MASK_ADD) != 0 || table_.names_of(wd).size() > 1;
+    const bool keeps = (mask & IN_MASK_ADD) != 0 || table_.has_alias(wd);
     return narrower && !keeps ? replace_mask(node, path, mask, ec) : wd;
   }
   return bind(path.native(), wd, mask & kept_bits);
@@ -107,9 +121,20 @@ int Watcher::bind(std::string_view path, int wd, Mask mask) {
         node);  // what was watched there lives on elsewhere, or its IN_IGNORED is queued
     node = no_node;
   }
-  if (node == no_node) node = table_.ensure(path);
   const NodeId first = table_.by_wd(wd);
-  table_.bind(node, wd, first == no_node ? mask : mask | table_.mask(first));
+  if (first != no_node) mask |= table_.mask(first);
+  try {
+    if (node == no_node) node = table_.ensure(path);
+    table_.bind(node, wd, mask);
+  } catch (...) {  // the kernel has what the table cannot keep
+    std::error_code gone;
+    if (first == no_node) {
+      instance_.rm_watch(wd, gone);
+    } else {
+      table_.set_mask(first, mask);
+    }
+    throw;
+  }
   return wd;
 }
 
@@ -118,7 +143,7 @@ int Watcher::bind(std::string_view path, int wd, Mask mask) {
 std::uint64_t Watcher::mark(Mask mask) const noexcept {
   if ((mask & name_bits) == 0) return position_;
   std::error_code ec;
-  return position_ + instance_.readable(ec);
+  return position_ + rest_.size() + instance_.readable(ec);
 }
 
 void Watcher::remove(int wd) {
@@ -153,7 +178,7 @@ void Watcher::remove_path(const std::filesystem::path& path, std::error_code& ec
     ec = make_error(EBADF);
   } else if (node == no_node || table_.wd(node) < 0) {
     ec = make_error(ENOENT);
-  } else if (table_.names_of(table_.wd(node)).size() > 1) {
+  } else if (table_.has_alias(table_.wd(node))) {
     table_.unbind(node);
   } else {
     remove(table_.wd(node), ec);
@@ -241,6 +266,7 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
   }
   std::swap(batch_, delivered_);
   batch_.clear();
+  ++batches_;
   return delivered_.events();
 }
 
@@ -269,28 +295,54 @@ const Event* Watcher::next(milliseconds timeout, std::error_code& ec) {
   return events.data();
 }
 
+std::size_t Watcher::readable() const { return rest_.size() + instance_.readable(); }
+
 Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
-  ++batches_;
-  if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<std::byte[]>(buffer_size);
-  const RawEvents events = instance_.read({buffer_.get(), buffer_size}, ec);
-  if (events.bytes().empty() && std::exchange(overflowed_, false)) {
-    for (const int wd : dead_watches()) {
-      if (table_.by_wd(wd) != no_node) apply({wd, IN_IGNORED, 0, {}});
-    }
+  if (buffer_ == nullptr) {
+    buffer_ = std::make_unique_for_overwrite<std::byte[]>(buffer_size);
+    rest_ = {};  // of a buffer that was moved away
   }
-  prefetch(events);
+  const bool is_rest = !rest_.empty();
+  const RawEvents events =
+      is_rest ? RawEvents(rest_) : instance_.read({buffer_.get(), buffer_size}, ec);
+  if (!ec && events.bytes().empty() && (overflowed_ || owes_list_)) end_dead_watches();
+  apply(events);
+  const bool is_all = !is_rest && events.bytes().size() + Instance::max_event_size <= buffer_size;
+  return is_all && !overflowed_ ? Left::nothing : Left::older;
+}
+
+// After an overflow an IN_IGNORED may be lost. Without /proc nobody knows; what else has failed is
+// tried again.
+void Watcher::end_dead_watches() {
+  std::error_code ec;
+  for (const int wd : dead_watches(ec)) {
+    if (table_.by_wd(wd) != no_node) apply({wd, IN_IGNORED, 0, {}});
+  }
+  overflowed_ = false;
+  owes_list_ = ec && ec != std::errc::no_such_file_or_directory;
+}
+
+// What cannot be told is kept for the next time.
+void Watcher::apply(const RawEvents& events) {
   const std::uint64_t start = position_;
   const auto place = [&](std::size_t rest) { return start + (events.bytes().size() - rest); };
-  for (auto it = events.begin(); it != events.end(); ++it) {
+  auto it = events.begin();
+  try {
+    prefetch(events);
+    for (; it != events.end(); ++it) {
+      position_ = place(it.rest().size());
+      apply(*it);
+      while (it.follow(alike)) report_again(*it);
+    }
+  } catch (...) {
     position_ = place(it.rest().size());
-    apply(*it);
-    while (it.follow(alike)) report_again(*it);
+    rest_ = it.rest();
+    throw;
   }
   position_ = place(0);
+  rest_ = {};
   if (!begin_of_.empty())
     std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position_; });
-  const bool is_all = events.bytes().size() + Instance::max_event_size <= buffer_size;
-  return is_all && !overflowed_ ? Left::nothing : Left::older;
 }
 
 void Watcher::prefetch(const RawEvents& events) {
@@ -303,20 +355,39 @@ void Watcher::prefetch(const RawEvents& events) {
 
 void Watcher::apply(const RawEvent& raw) {
   if ((raw.mask & IN_Q_OVERFLOW) != 0) {  // before any look-up: its wd is -1 [15]
+    report(no_node, raw);
     halves_.clear();
     overflowed_ = true;
-    report(no_node, raw);
     return;
   }
   const NodeId node = table_.by_wd(raw.wd);
   const std::size_t index = batch_.size();
   report(node, raw);
-  if (node == no_node) return;
+  if (node == no_node || (raw.mask & (name_bits | IN_IGNORED)) == 0) return;
+  try {
+    act(node, raw, index);
+  } catch (...) {
+    batch_.truncate(index);  // it is told, and all is done, the next time
+    throw;
+  }
+}
+
+// Ends the watches that the table does not know: a walk has run out of memory before it could tell.
+void Watcher::end_unknown_watches(std::error_code& ec) {
+  const auto end = [&](detail::KernelWatch watch) {
+    std::error_code gone;
+    if (table_.by_wd(watch.wd) == no_node) instance_.rm_watch(watch.wd, gone);
+  };
+  detail::for_each_kernel_watch(instance_.fileno(), end, ec);
+}
+
+// What the event number `index` means to the table. May be done again if it throws.
+void Watcher::act(NodeId node, const RawEvent& raw, std::size_t index) {
   if ((raw.mask & IN_MOVED_FROM) != 0) {
     moved_from(raw, index);
   } else if ((raw.mask & IN_MOVED_TO) != 0) {
     moved_to(raw, index);
-  } else if ((raw.mask & (name_bits | IN_IGNORED)) != 0) {
+  } else {
     if (!halves_.empty()) halves_.drop(raw.wd);
     if (!raw.name.empty() && table_.has_children(node)) lose_name(node, raw.name);
   }
@@ -334,33 +405,34 @@ void Watcher::moved_from(const RawEvent& raw, std::size_t index) {
 
 void Watcher::moved_to(const RawEvent& raw, std::size_t index) {
   const NodeId parent = table_.by_wd(raw.wd);
-  const auto half = halves_.take(raw.cookie);
-  if (!half) {
+  const detail::RenameHalf* half = halves_.find(raw.cookie);
+  if (half == nullptr) {
     halves_.drop(raw.wd);
     lose_name(parent, raw.name);
     return;
   }
   batch_[index].moved_from = batch_.keep(half->from);
   if (half->batch == batches_) batch_[half->index].moved_to = batch_[index].fullpath;
+  follow(*half, parent, raw.name);
+  halves_.drop(half->wd);
+}
 
-  // What is watched at or below the old name goes along. If that name has a younger bearer by now,
-  // it is the one before that.
-  const NodeId from = table_.by_wd(half->wd);
-  NodeId moved = from == no_node ? no_node : table_.child(from, half->name);
-  if (moved != no_node && is_younger(moved, half->position)) {
-    moved = table_.superseded(from, half->name);
+// What is watched at or below the old name goes along to the new one. If the old name has a younger
+// bearer by now, it is the one before that.
+void Watcher::follow(const detail::RenameHalf& half, NodeId parent, std::string_view name) {
+  const NodeId from = table_.by_wd(half.wd);
+  NodeId moved = from == no_node ? no_node : table_.child(from, half.name);
+  if (moved != no_node && is_younger(moved, half.position)) {
+    moved = table_.superseded(from, half.name);
   }
   // Nothing moves below itself: what we know of the way there is out of date.
-  if (moved == no_node || table_.is_below(parent, moved)) {
-    lose_name(parent, raw.name);
-    return;
-  }
-  const NodeId victim = table_.child(parent, raw.name);
+  if (moved == no_node || table_.is_below(parent, moved)) return lose_name(parent, name);
+  const NodeId victim = table_.child(parent, name);
   const bool is_same = victim != no_node && table_.wd(victim) >= 0 &&
                        table_.wd(victim) == table_.wd(moved);  // added again under its new name
-  if (is_same && victim != moved) table_.unbind(victim);
   const bool keeps_name = !is_same && victim != no_node && is_younger(victim, position_);
-  table_.rename(moved, parent, raw.name);
+  table_.rename(moved, parent, name);
+  if (is_same && victim != moved) table_.unbind(victim);
   if (keeps_name) table_.reinstate(victim);
 }
 
@@ -378,10 +450,8 @@ void Watcher::lose_name(NodeId parent, std::string_view name) {
     table_.supersede(node);
 }
 
-// After an overflow an IN_IGNORED may be lost. Once the queue is empty, a watch that the kernel does
-// not have is one whose end was not told.
-std::vector<int> Watcher::dead_watches() const {
-  std::error_code ec;
+// Once the queue is empty, a watch that the kernel does not have is one whose end was not told.
+std::vector<int> Watcher::dead_watches(std::error_code& ec) const {
   const std::vector<int> alive = instance_.watch_descriptors(ec);
   std::vector<int> dead;
   table_.for_each([&](NodeId node) {

@@ -68,6 +68,11 @@ class WalkRange;
 /// call on a closed watcher fails with EBADF. An event for a watch that is not known is delivered
 /// with an empty path, never an error.
 ///
+/// When memory runs out, std::bad_alloc comes out, of the forms with std::error_code& as well. Nothing
+/// is leaked, and the next call goes on: what was read and could not be told is kept for the next
+/// read(), which is to be called before fileno() is waited for (see is_behind()). close(), moves and
+/// destructors never fail.
+///
 /// Thread safety: interrupt() from any thread and from a signal handler; everything else from one
 /// thread at a time. No signal is handled, nothing is global, and no thread is started but by add_all:
 /// one with a working directory of its own, which goes along with the walk, all signals blocked, and
@@ -189,7 +194,7 @@ class INOTIFY_API Watcher {
   [[nodiscard]] bool is_behind() const noexcept { return is_behind_ && is_open(); }
 
   /// Bytes that a read would take now: a measure for Threshold. Errors: EBADF.
-  [[nodiscard]] virtual std::size_t readable() const { return instance_.readable(); }
+  [[nodiscard]] virtual std::size_t readable() const;
 
   /// Ends a blocked read() in another thread, or the next one that would block. Async-signal-safe.
   void interrupt() const noexcept { instance_.interrupt(); }
@@ -214,8 +219,8 @@ class INOTIFY_API Watcher {
   int set_watch(const std::filesystem::path& path, Mask mask, std::error_code& ec);
   int keep_watch(const std::filesystem::path& path, int wd, Mask mask, std::error_code& ec);
 
-  /// The watches in the table that the kernel does not have.
-  [[nodiscard]] std::vector<int> dead_watches() const;
+  /// The watches in the table that the kernel does not have; none if that is not to be known.
+  [[nodiscard]] std::vector<int> dead_watches(std::error_code& ec) const;
 
   /// Prepares for the paths of these events.
   void prefetch(const RawEvents& events);
@@ -249,6 +254,9 @@ class INOTIFY_API Watcher {
 
  private:
   class Bulk;
+  friend class EventGen;
+  friend class EventQueue;
+  friend class Notifier;
 
   // What the kernel keeps of a mask; the rest are orders to add_watch itself.
   static constexpr Mask kept_bits = IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT;
@@ -257,15 +265,28 @@ class INOTIFY_API Watcher {
                                      IN_ISDIR;
   static constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
 
+  // What next() has returned last is to be returned again.
+  void put_back() noexcept { ++kept_; }
+  // Gives away what the last read() has returned, with all its texts.
+  detail::EventBatch take_delivered() noexcept {
+    kept_ = 0;
+    return std::move(delivered_);
+  }
   static Event& set(Event& event, const RawEvent& raw) noexcept {
     event.wd = raw.wd;
     event.mask = raw.mask;
     event.cookie = raw.cookie;
     return event;
   }
+  void apply(const RawEvents& events);
   void apply(const RawEvent& raw);
+  void act(detail::NodeId node, const RawEvent& raw, std::size_t index);
+  void end_dead_watches();
+  void end_unknown_watches(std::error_code& ec);
   void moved_from(const RawEvent& raw, std::size_t index);
   void moved_to(const RawEvent& raw, std::size_t index);
+  void follow(const detail::RenameHalf& half, detail::NodeId parent, std::string_view name);
+  void begin_at(int wd, std::uint64_t begin);
   int replace_mask(detail::NodeId node, const std::filesystem::path& path, Mask mask,
                    std::error_code& ec);
   int bind(std::string_view path, int wd, Mask mask);
@@ -274,12 +295,14 @@ class INOTIFY_API Watcher {
   void lose_name(detail::NodeId parent, std::string_view name);
 
   std::unique_ptr<std::byte[]> buffer_;  // of collect(); made when it is called first
-  detail::EventBatch delivered_;  // by the last read()
-  std::size_t kept_ = 0;          // the last so many of them have not been returned by next() yet
+  std::span<const std::byte> rest_;      // of it: what could not be told for want of memory
+  detail::EventBatch delivered_;         // by the last read()
+  std::size_t kept_ = 0;  // the last so many of them have not been returned by next() yet
   bool interrupted_ = false;
   detail::RenameHalves halves_;
   std::uint64_t batches_ = 0;
   bool overflowed_ = false;     // and the queue has not been empty since
+  bool owes_list_ = false;      // of dead watches, which was not to be had after an overflow
   std::uint64_t position_ = 0;  // bytes of the stream that have been applied
 
   // Where in the stream a watch began, for those that the stream has not reached yet: an older

@@ -64,7 +64,7 @@ struct PathKey {
   bool operator==(const PathKey&) const = default;
 };
 
-/// Builds events. Invariant: every view of an event in `events()` points into `text_`, or to a
+/// Builds events; what throws has added nothing. Invariant: every view of an event in `events()` points into `text_`, or to a
 /// literal, until clear().
 class EventBatch {
  public:
@@ -78,6 +78,11 @@ class EventBatch {
   void clear() noexcept {
     end_ = events_.get();
     text_.clear();
+    key_ = {};
+  }
+  /// Takes back the events from number `size` on.
+  void truncate(std::size_t size) noexcept {
+    end_ = events_.get() + size;
     key_ = {};
   }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -25,20 +24,25 @@ struct RenameHalf {
 /// one half per watch, and the next name event, or the end of the watch, drops it.
 class RenameHalves {
  public:
+  /// If it throws, the half that was kept of the same watch is gone, and nothing else has changed.
   void put(std::uint32_t cookie, RenameHalf half) {
     drop(half.wd);
-    cookies_[half.wd] = cookie;
-    halves_.insert_or_assign(cookie, std::move(half));
+    const auto it = cookies_.try_emplace(half.wd, cookie).first;
+    try {
+      halves_.insert_or_assign(cookie, std::move(half));
+    } catch (...) {
+      cookies_.erase(it);
+      throw;
+    }
   }
 
-  std::optional<RenameHalf> take(std::uint32_t cookie) {
-    const auto node = halves_.extract(cookie);
-    if (node.empty()) return std::nullopt;
-    cookies_.erase(node.mapped().wd);
-    return std::move(node.mapped());
+  /// The half of that cookie, or null; valid until the next call but find().
+  [[nodiscard]] const RenameHalf* find(std::uint32_t cookie) const noexcept {
+    const auto it = halves_.find(cookie);
+    return it == halves_.end() ? nullptr : &it->second;
   }
 
-  void drop(int wd) {
+  void drop(int wd) noexcept {
     if (const auto it = cookies_.find(wd); it != cookies_.end()) {
       halves_.erase(it->second);
       cookies_.erase(it);
