@@ -64,14 +64,21 @@ bool EventGen::advance() {
     return options_.yield_idle;
   }
   last_hit_ = now;
-  if (options_.filter_predicate && !options_.filter_predicate(*current_)) {
-    last_event_.emplace(*current_);
-    is_done_ = true;
-  } else if ((current_->mask & options_.terminal_events) != 0) {
-    is_done_ = true;
-    throw TerminalEvent(*current_);
+  std::optional<TerminalEvent> terminal;
+  try {
+    if (options_.filter_predicate && !options_.filter_predicate(*current_)) {
+      last_event_.emplace(*current_);
+      is_done_ = true;
+    } else if ((current_->mask & options_.terminal_events) != 0) {
+      terminal.emplace(*current_);
+    }
+  } catch (...) {  // the next cycle asks again
+    watcher_->put_back();
+    throw;
   }
-  return true;
+  if (!terminal) return true;
+  is_done_ = true;
+  throw *terminal;
 }
 
 }  // namespace inotify::inline v0

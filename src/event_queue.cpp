@@ -81,12 +81,14 @@ bool EventQueue::take(milliseconds timeout, Full when_full, std::error_code& ec)
     event = watcher_->next(timeout, ec);
     end_take(event);
   } catch (...) {
+    if (event != nullptr) watcher_->put_back();
     end_take(nullptr);
     throw;
   }
   return event != nullptr;
 }
 
+// Throws only if there is an event, and then nothing has changed.
 void EventQueue::end_take(const Event* event) {
   std::optional<OwnedEvent> owned;
   if (event != nullptr) owned.emplace(*event);

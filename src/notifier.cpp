@@ -96,14 +96,13 @@ Notifier::Wake Notifier::wait(int fd, milliseconds timeout) {
 
 bool Notifier::take(std::span<const Event> events) {
   if (!options_.fold) return deliver(events);
-  std::vector<Event> folded;
   try {
-    folded = options_.fold(events);
+    folded_ = options_.fold(events);
   } catch (...) {
     keep(events);
     throw;
   }
-  return deliver(folded);
+  return deliver(folded_);
 }
 
 // Handles `events`, up to a stop(): then false, and what is left is kept.
@@ -125,16 +124,19 @@ bool Notifier::deliver(std::span<const Event> events) {
 
 bool Notifier::deliver_kept() {
   while (!kept_.empty()) {
-    const OwnedEvent event = std::move(kept_.front());
-    kept_.pop_front();
-    handler_(event.view());
+    const Event& event = kept_.front();
+    kept_ = kept_.subspan(1);
+    handler_(event);
     if (is_stopped_) return false;
   }
   return true;
 }
 
-void Notifier::keep(std::span<const Event> events) {
-  for (const Event& event : events) kept_.emplace_back(event);
+// Nothing is copied, for that might fail: the watcher gives its batch away.
+void Notifier::keep(std::span<const Event> events) noexcept {
+  if (events.empty()) return;
+  held_ = watcher_.take_delivered();
+  kept_ = events;
 }
 
 ThreadedNotifier::ThreadedNotifier(Watcher& watcher, Notifier::Handler handler, Options options)

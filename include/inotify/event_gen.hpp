@@ -121,7 +121,8 @@ class INOTIFY_API EventGen : public std::ranges::view_base {
 /// after Watcher::interrupt() (what is queued stays queued), and when nothing is watched any more
 /// and all of it is delivered. Its errors come up where it is advanced: TerminalEvent, after
 /// everything before that event was delivered (the range is over then; a new one goes on behind
-/// it); those of Watcher::read(), and whatever the functions in the options throw.
+/// it); those of Watcher::read(), and whatever the functions in the options throw. After std::bad_alloc, or
+/// an exception of a function, the same range may go on, with the same event.
 ///
 /// The watcher must outlive the range and stay where it is. Watches may be added and removed
 /// meanwhile. Thread safety: that of the watcher. Source: PyInotify, Inotify.event_gen.

@@ -51,6 +51,9 @@ namespace inotify::inline v0 {
 /// next event is open. No lock is held while a handler runs: it may call stop(), and in one thread
 /// change watches and call fill().
 ///
+/// When memory runs out, std::bad_alloc comes out, and the event that could not be kept stays with the
+/// watcher, as what comes after it does.
+///
 /// The watcher must outlive the queue and stay where it is. The queue must outlive both sides: it
 /// is undefined to destroy it while one of them is in a call, waiting or not; stop() and join
 /// first. What it then holds is gone with it. Neither copied nor moved. Source: the sample code of

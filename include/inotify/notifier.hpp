@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include <inotify/detail/event_batch.hpp>
 #include <inotify/detail/waker.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/watcher.hpp>
@@ -41,7 +41,7 @@ struct NotifierOptions {
 ///
 /// The handler may throw, add and remove watches, and call stop(). It must not read from the
 /// watcher, close or move it, or call loop(). No event is lost by a stop or an exception: what was
-/// read and not handled yet is copied, and handled first by the next loop().
+/// read and not handled yet is kept, and handled first by the next loop().
 ///
 /// The watcher is the loop's while it runs: others may call interrupt() on it, which means nothing
 /// to the loop, and no more. It must outlive the notifier, and stay where it is. Thread safety:
@@ -92,12 +92,14 @@ class INOTIFY_API Notifier {
   bool take(std::span<const Event> events);
   bool deliver(std::span<const Event> events);
   bool deliver_kept();
-  void keep(std::span<const Event> events);
+  void keep(std::span<const Event> events) noexcept;
 
   Watcher& watcher_;
   Handler handler_;
   Options options_;
-  std::deque<OwnedEvent> kept_;
+  std::span<const Event> kept_;  // not handled yet: some of held_, or of what it was folded to
+  detail::EventBatch held_;
+  std::vector<Event> folded_;
   detail::Waker waker_;  // look at is_stopped_
   std::atomic<bool> is_stopped_ = false;
 };
