@@ -146,17 +146,20 @@ bool FileWatch::is_on_route(const RawEvent& event) const {
 
 // ---- transitions
 
-// From "the path may lead elsewhere" to where it leads now. On an error the doubt stays.
+// From "the path may lead elsewhere" to where it leads now. On an error, or if something is thrown, the
+// doubt stays.
 FileChange FileWatch::settle(std::error_code& ec) {
   is_stale_ = true;
   Route route = follow(ec);
   if (ec) return FileChange::none;
+  const FileChange change = rebind(std::move(route));
   is_stale_ = false;
-  return rebind(std::move(route));
+  return change;
 }
 
 FileChange FileWatch::rebind(Route route) {
-  std::vector<int> needed;
+  std::vector<int> needed;  // what allocates comes first
+  needed.reserve(route.look_ups.size() + 1);
   if (route.file >= 0) needed.push_back(route.file);
   for (const LookUp& look_up : route.look_ups) {
     if (look_up.wd >= 0) needed.push_back(look_up.wd);
@@ -262,6 +265,7 @@ void FileWatch::enter(Walk& walk, detail::UniqueFd next, Route& route, std::erro
 }
 
 int FileWatch::watch(int fd, Mask mask, std::error_code& ec) {
+  watches_.reserve(watches_.size() + 1);  // the kernel shall have none that is not known here
   const int wd = instance_.add_watch(detail::DescriptorPath(fd).c_str(), mask, ec);
   if (wd >= 0 && !contains(watches_, wd)) watches_.push_back(wd);
   return wd;

@@ -55,7 +55,8 @@ INOTIFY_API std::string_view to_string(FileChange change) noexcept;
 /// machines' changes. A relative path begins in what is the working directory now. Needs /proc.
 ///
 /// Errors, told by all calls with an error_code: ENOSPC (limit on watches), EMFILE, EACCES as
-/// above, ENOMEM, EBADF once closed, EINVAL for an empty path. The next read() tries again.
+/// above, ENOMEM, EBADF once closed, EINVAL for an empty path. The next read() tries again; so it does
+/// after std::bad_alloc.
 ///
 /// Thread safety: interrupt() from any thread and from a signal handler; everything else from one
 /// thread at a time. Move-only. Source: pyinotify, its example
