@@ -47,7 +47,21 @@ void AutoWatcher::barrier(NodeId parent) {
 int AutoWatcher::watch_open(const Directory& directory, Mask mask, std::error_code& ec) {
   const Mask flags =
       IN_ONLYDIR | IN_MASK_ADD;  // never without IN_MASK_ADD on what might be watched [33]
-  return instance_.add_watch(detail::DescriptorPath(directory.fd()).c_str(), mask | flags, ec);
+  const int wd =
+      instance_.add_watch(detail::DescriptorPath(directory.fd()).c_str(), mask | flags, ec);
+  if (!ec) note_mask(wd, mask);
+  return wd;
+}
+
+// The kernel has added `mask` to the mask of a watch, whoever's it is: the table's is never narrower.
+void AutoWatcher::note_mask(int wd, Mask mask) {
+  if (const NodeId node = table_.by_wd(wd); node != no_node) {
+    table_.set_mask(node, table_.mask(node) | mask);
+  } else if (const auto old = old_.find(wd); old != old_.end()) {
+    auto& bits = old->second.bits;
+    bits.events = (bits.events | mask) & IN_ALL_EVENTS;
+    if ((mask & IN_EXCL_UNLINK) != 0) bits.excl = 1;
+  }
 }
 
 // A path is no identity: that it leads to the directory we know is proved by the watch descriptor
@@ -62,12 +76,8 @@ void AutoWatcher::verify(NodeId node, const Directory& directory, std::error_cod
 
 // A path has led to another inode than expected, and `mask` was added to what is watched there.
 void AutoWatcher::refuse(int wd, Mask mask) {
-  const NodeId other = table_.by_wd(wd);
-  if (other != no_node) {
-    table_.set_mask(other, table_.mask(other) | mask);
-  } else if (!old_.contains(wd)) {
-    release(wd);
-  }
+  note_mask(wd, mask);
+  if (table_.by_wd(wd) == no_node && !old_.contains(wd)) release(wd);
 }
 
 // The directory of a watched node, verified, to look up names in; null if it is not to be had.

@@ -166,6 +166,8 @@ detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
     detach_below(node);
     unbind(node);
   }
+  // The kernel keeps all that was ever asked of a watch.
+  if (const NodeId first = table_.by_wd(wd); first != no_node) mask |= table_.mask(first);
   NodeId followed = node;
   const NodeId known = forget_left_names(node, wd);
   if (known != no_node && known != node) {

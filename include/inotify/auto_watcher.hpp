@@ -289,6 +289,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void list(detail::Directory& directory, int fresh_wd, std::error_code& ec);
   void barrier(NodeId parent);
   int watch_open(const detail::Directory& directory, Mask mask, std::error_code& ec);
+  void note_mask(int wd, Mask mask);
   void verify(NodeId node, const detail::Directory& directory, std::error_code& ec);
   const detail::Directory* open(NodeId node, std::error_code& ec);
   bool open_as(NodeId node, const std::string& path, std::error_code& ec);
