@@ -159,11 +159,12 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   if (ec) throw_add_error(path, mask, ec);
 
   const Mask asked = mask & IN_ALL_EVENTS;
-  const Mask kept = asked | follow_bits | (mask & IN_EXCL_UNLINK);
+  const Mask kept = asked | follow_bits | root_bits | (mask & IN_EXCL_UNLINK);
   Directory directory;
   bool is_current = false;
   const int wd = open_root(path, kept | (mask & IN_DONT_FOLLOW), directory, is_current, ec);
-  if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0) return {add(path, mask)};
+  if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0)
+    return {add(path, mask | root_bits)};
   if (ec) end_call(!batch_.empty());
   if (ec) throw_add_error(path, mask, ec);
 
@@ -236,7 +237,7 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
   bits.is_hand = 0;
   hand_.erase(wd);
   if (was_hand && is_followed) return;  // the tree still wants it
-  const Mask asked = bits.asked;
+  const Mask asked = bits.asked | (is_root ? root_bits : 0U);
   bits.is_root = 0;
   root_masks_.erase(wd);
   if (is_inside) {  // of a larger tree, which still wants it

@@ -20,10 +20,9 @@ constexpr std::size_t untold = SIZE_MAX;
 
 // ---- telling
 
-// Reports the event if the consumer asked for it, and of its bits those it asked for [36]. Returns
-// its index in the batch, or `untold`.
-std::size_t AutoWatcher::tell(NodeId node, const RawEvent& raw) {
-  const Mask asked = this->asked(node, raw.wd);
+// Reports the event if it has one of the bits `asked`, and of its bits those [36]. Returns its index
+// in the batch, or `untold`.
+std::size_t AutoWatcher::tell(NodeId node, const RawEvent& raw, Mask asked) {
   if ((raw.mask & asked) == 0) return untold;
   const std::size_t index = batch_.size();
   report(node, raw).mask &= asked | IN_ISDIR;
@@ -95,10 +94,7 @@ void AutoWatcher::link(NodeId from_parent, const RawEvent& from, std::size_t fro
 
 void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
   if ((raw.mask & IN_UNMOUNT) != 0) return on_unmount(node, raw);
-  if ((raw.mask & IN_IGNORED) == 0) {
-    tell(node, raw);
-    return;
-  }
+  if ((raw.mask & IN_IGNORED) == 0) return tell_self(node, raw);
   // The IN_IGNORED of a directory that only the tree wanted is nobody's business: its parent's
   // DELETE follows [23].
   auto& bits = table_.bits(node);

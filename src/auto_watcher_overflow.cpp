@@ -20,7 +20,7 @@ void AutoWatcher::on_overflow() {
       again = again || (raw.mask & IN_Q_OVERFLOW) != 0;
       const NodeId node = table_.by_wd(raw.wd);
       if (node == no_node) continue;
-      if ((raw.mask & (IN_UNMOUNT | IN_DELETE_SELF)) != 0) tell(node, raw);
+      if ((raw.mask & (IN_UNMOUNT | root_bits)) != 0) tell_self(node, raw);
       if ((raw.mask & (IN_UNMOUNT | IN_IGNORED)) != 0) on_self(node, {raw.wd, IN_IGNORED, 0, {}});
     }
   }

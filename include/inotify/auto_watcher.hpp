@@ -54,14 +54,15 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 ///     the size of the subtree. Paths begin with the name given to add_all.
 ///   - A directory that is moved away is unwatched with all below; one that is moved in is watched
 ///     and its content reported.
-///   - Only what was asked for is delivered; the library's own listing is not.
+///   - Only what was asked for is delivered; the library's own listing is not. But IN_MOVE_SELF,
+///     IN_DELETE_SELF and IN_UNMOUNT of a root always are, for the paths below may be true no more.
 ///
 /// To follow a tree it asks the kernel for IN_CREATE, IN_DELETE, IN_MOVE and IN_MOVE_SELF as well,
-/// so mask() of a watch may be wider than what was asked for. OPEN, ACCESS and CLOSE_NOWRITE of a
+/// so the mask of a watch may be wider than what was asked for. OPEN, ACCESS and CLOSE_NOWRITE of a
 /// directory while it is being listed, and of any below a root that add_all walks, are dropped, other
 /// processes' included. Symlinks below a root are not followed; a root may be one. A root that is
-/// renamed keeps its old name: the kernel does not tell the new one (it does if it is moved into
-/// another root). A renamed ancestor of a root is not told at all. A relative root is looked up in
+/// renamed says IN_MOVE_SELF and keeps its old name: the kernel does not tell the new one (it does
+/// if the root is moved within another root). A renamed ancestor of a root is not told at all. A relative root is looked up in
 /// the working directory, which must stay the same.
 ///
 /// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
@@ -164,6 +165,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   /// What following needs, asked for or not.
   static constexpr Mask follow_bits = IN_CREATE | IN_DELETE | IN_MOVE | IN_MOVE_SELF;
+  /// What is reported of a root, asked for or not: its paths may not be true any more.
+  static constexpr Mask root_bits = IN_MOVE_SELF | IN_DELETE_SELF;
 
   // ---- auto_watcher.cpp: roots, and reading
 
@@ -203,7 +206,13 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   void interpret(const RawEvent& raw);
   bool act(NodeId node, const RawEvent& raw);
-  std::size_t tell(NodeId node, const RawEvent& raw);
+  std::size_t tell(NodeId node, const RawEvent& raw) {
+    return tell(node, raw, asked(node, raw.wd));
+  }
+  std::size_t tell(NodeId node, const RawEvent& raw, Mask asked);
+  void tell_self(NodeId node, const RawEvent& raw) {
+    tell(node, raw, asked(node, raw.wd) | (table_.bits(node).is_root != 0 ? root_bits : 0U));
+  }
   [[nodiscard]] Mask asked(NodeId node, int wd) const {
     const auto& bits = table_.bits(node);
     const Mask always = IN_Q_OVERFLOW | IN_UNMOUNT | IN_IGNORED;
