@@ -159,7 +159,7 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   if (ec) throw_add_error(path, mask, ec);
 
   const Mask asked = mask & IN_ALL_EVENTS;
-  const Mask kept = asked | follow_bits | root_bits | (mask & IN_EXCL_UNLINK);
+  const Mask kept = asked | follow_bits | root_bits | IN_ATTRIB | (mask & IN_EXCL_UNLINK);
   Directory directory;
   bool is_current = false;
   const int wd = open_root(path, kept | (mask & IN_DONT_FOLLOW), directory, is_current, ec);
@@ -179,9 +179,17 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   Walk walk{root, {wd}};
   try {
     const detail::Override<Walk*> walking(walk_, &walk);
-    const detail::Override announcing(announce_, options_.announce);
-    enter_root(root, std::move(directory), fresh_wd, ec);
+    {
+      const bool was_hole = table_.bits(root).hole != 0;
+      const detail::Override announcing(announce_, options_.announce || was_hole);
+      enter_root(root, std::move(directory), fresh_wd, ec);
+      retry_deferred();
+    }
+    for (const NodeId hole : walk.holes_left) {
+      if (table_.is_live(hole) && table_.bits(hole).hole != 0) retry(hole);
+    }
     retry_deferred();
+    restore_forgotten();
   } catch (...) {
     for (const auto& [hole, cause] : walk.holes) report_hole(hole, cause);
     throw;
@@ -240,6 +248,7 @@ void AutoWatcher::remove(int wd, std::error_code& ec) {
   const Mask asked = bits.asked | (is_root ? root_bits : 0U);
   bits.is_root = 0;
   root_masks_.erase(wd);
+  if (!is_inside) bits.hole = 0;
   if (is_inside) {  // of a larger tree, which still wants it
     update_wishes(node, false);
   } else {
@@ -260,25 +269,6 @@ void AutoWatcher::remove_path(const std::filesystem::path& path, std::error_code
   ec.clear();
   detach(node);
   end_call(!batch_.empty());
-}
-
-std::size_t AutoWatcher::retry_holes() {
-  const Ending ending(*this);
-  catch_up();
-  table_.for_each([&](NodeId node) {
-    if (table_.bits(node).hole == 0) return;
-    table_.bits(node).wanted = 1;
-    todo_.push_back(node);
-  });
-  enter_wanted();
-  retry_deferred();
-  end_call(!batch_.empty());
-  std::unordered_map<NodeId, int> causes;
-  table_.for_each([&](NodeId node) {
-    if (table_.bits(node).hole != 0) causes[node] = causes_[node];
-  });
-  causes_ = std::move(causes);
-  return causes_.size();
 }
 
 // ---- reading

@@ -20,7 +20,6 @@ void AutoWatcher::want(NodeId parent, std::string_view name, bool told) {
   auto& bits = table_.bits(node);
   bits.wanted = 1;
   bits.untold = !told;
-  bits.hole = 0;
   todo_.push_back(node);
 }
 
@@ -71,27 +70,6 @@ void AutoWatcher::retry_deferred() {
   enter_wanted();
 }
 
-void AutoWatcher::give_up(NodeId node, std::error_code ec) {
-  auto& bits = table_.bits(node);
-  bits.wanted = 0;
-  const int cause = std::exchange(causes_[node], ec.value());
-  if (bits.hole != 0 && cause == ec.value()) return;  // told already
-  bits.hole = 1;
-  table_.path(node, path_);
-  if (walk_ != nullptr) {
-    walk_->holes.emplace_back(path_, ec);
-  } else {
-    report_hole(path_, ec, bits.untold != 0 ? 0 : IN_ISDIR);
-  }
-}
-
-// `mask`: IN_ISDIR, unless nothing is known of what bears that name.
-void AutoWatcher::report_hole(std::string_view path, std::error_code ec, Mask mask) {
-  Event& event = batch_.add(path, {});
-  event.mask = mask;
-  event.error = ec;
-}
-
 // ---- entering
 
 // The disk shows a newer world than the queue tells. What it shows of a name may be used only if no
@@ -105,7 +83,16 @@ void AutoWatcher::enter(NodeId node) {
     table_.bits(node).wanted = 0;
     return reenter_root(node);
   }
+  if (table_.bits(node).hole != 0 && !announce_ && walk_ != nullptr) {
+    table_.bits(node).wanted = 0;  // all that a hole holds is reported, so not now
+    walk_->holes_left.push_back(node);
+    return;
+  }
   const bool is_refused = !accepts(node);
+  if (is_refused && table_.bits(node).is_root != 0) {
+    table_.bits(node).wanted = 0;
+    return reenter_root(node);
+  }
   if (parent_wd < 0 || (is_refused && table_.bits(node).untold == 0)) return drop(node);
   if (leaves(parent)) return defer(node, {});  // nothing of a leaving tree is reported
   std::error_code ec;
@@ -130,7 +117,10 @@ void AutoWatcher::enter(NodeId node) {
   if (is_touched)
     return drop(node);  // the event that touches it will enter it, if it is still to be
   if (is_leaving || (type == DT_UNKNOWN && ec)) return defer(node, ec);  // nothing is known
-  if (table_.bits(node).untold != 0 && type != DT_UNKNOWN) tell_found(parent, name, type);
+  if (table_.bits(node).untold != 0 && type != DT_UNKNOWN) {
+    tell_found(parent, name, type);
+    table_.bits(node).hole = 0;  // what has been said of it came before it: to be said again
+  }
   table_.bits(node).untold = 0;
   if (type != DT_DIR || is_refused) return drop(node);
   if (ec) return defer(node, ec);
@@ -141,7 +131,7 @@ void AutoWatcher::enter(NodeId node) {
     walk_->wds.push_back(wd);
     ++walk_->directories;
   }
-  report_found(entered, !is_known || walk_ != nullptr);  // an add_all announces all that is there
+  report_found(entered, !is_known);
 }
 
 // The type of what bears a name in `above`; DT_UNKNOWN if there is nothing, and with an error if
@@ -194,6 +184,7 @@ detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
   auto& bits = table_.bits(followed);
   bits.asked = wish(node, false) & IN_ALL_EVENTS;
   bits.is_hand = hand_.contains(wd);
+  bits.hole = 0;
   return followed;
 }
 
@@ -210,7 +201,13 @@ detail::NodeId AutoWatcher::forget_left_names(NodeId node, int wd) {
     if (!is_leaving && !is_lost(known)) break;
     const bool was_root = table_.bits(known).is_root != 0;
     detach_below(known);
-    if (table_.unbind(known)) {
+    const bool is_last = table_.unbind(known);
+    if (table_.is_live(known) && table_.wd(known) < 0) {  // nothing is said of that name any more
+      auto& bits = table_.bits(known);
+      bits.is_root = bits.is_hand = bits.hole = 0;
+      table_.prune(known);
+    }
+    if (is_last) {
       table_.bits(node).is_root = was_root;
     } else {
       readmit(wd);
@@ -242,14 +239,19 @@ bool AutoWatcher::is_lost(NodeId node) {
          ec == std::errc::too_many_symbolic_link_levels || ec.value() == ESTALE;
 }
 
-// `found_` is what the listing of a directory that has its watch showed.
+// `found_` is what the listing of a directory that has its watch showed. What is reported anew is
+// reported with all below, so what is known of that is forgotten first.
 void AutoWatcher::report_found(NodeId node, bool is_new) {
   const int wd = table_.wd(node);
   const bool tells = is_new && announce_;
   for (const auto& [name, type] : found_) {
     if (look_ahead_.touches(wd, name)) continue;  // left to the event that touches it
     if (tells && type != DT_UNKNOWN) tell_found(node, name, type);
-    if (type == DT_DIR || type == DT_UNKNOWN) want(node, name, !tells || type == DT_DIR);
+    if (type != DT_DIR && type != DT_UNKNOWN) continue;
+    const NodeId known = tells ? table_.child(node, name) : no_node;
+    if (known != no_node && (table_.bits(known).asked != 0 || table_.bits(known).hole != 0))
+      forget(known);
+    want(node, name, !tells || type == DT_DIR);
   }
 }
 
@@ -283,7 +285,12 @@ void AutoWatcher::enter_root(NodeId root, Directory directory, int fresh_wd, std
     pull_queued();
   }
   if (ec) return give_up(root, ec);
-  table_.bits(root).hole = 0;
+  auto& bits = table_.bits(root);
+  bits.hole = 0;
+  if (bits.asked == 0) {
+    const bool is_refused = inherited(table_.parent(root)) != 0 && !accepts(root);
+    bits.asked = wish(root, is_refused) & IN_ALL_EVENTS;
+  }
   report_found(root, true);
   if (walk_ != nullptr && fresh_wd >= 0) {
     walk();
@@ -299,7 +306,8 @@ void AutoWatcher::reenter_root(NodeId root) {
   Directory directory(AT_FDCWD, path_.c_str(), Directory::Use::list, true, ec);
   if (!ec) verify(root, directory, ec);
   if (ec) return give_up(root, ec);
-  enter_root(root, std::move(directory), -1, ec);
+  const int wd = table_.wd(root);
+  enter_root(root, std::move(directory), is_followed(wd) ? -1 : wd, ec);
 }
 
 }  // namespace inotify::inline v0

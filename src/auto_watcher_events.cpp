@@ -38,11 +38,11 @@ void AutoWatcher::interpret(const RawEvent& raw) {
   const NodeId node = table_.by_wd(raw.wd);
   if (node == no_node)
     return;  // the watch is gone with its directory, and what is left of it means nothing
-  if ((raw.mask & ~alike) != 0 && act(node, raw)) return;
+  if ((raw.mask & ~plain) != 0 && act(node, raw)) return;
   const Mask asked = this->asked(node, raw.wd);
   if ((raw.mask & asked) == 0) return;
   report(node, raw).mask &= asked | IN_ISDIR;
-  while (const RawEvent* next = look_ahead_.next_alike(alike)) {
+  while (const RawEvent* next = look_ahead_.next_alike(plain)) {
     if ((next->mask & asked) != 0) report_again(*next).mask &= asked | IN_ISDIR;
   }
 }
@@ -65,6 +65,11 @@ bool AutoWatcher::act(NodeId node, const RawEvent& raw) {
     on_moved_from(node, raw);
   } else if ((raw.mask & IN_MOVED_TO) != 0) {
     on_moved_to(node, raw);
+  } else if ((raw.mask & IN_ATTRIB) != 0 && raw.is_dir() && !causes_.empty()) {
+    tell(node, raw);
+    on_access(table_.child(node, raw.name));
+  } else {
+    return false;
   }
   return true;
 }
@@ -94,7 +99,11 @@ void AutoWatcher::link(NodeId from_parent, const RawEvent& from, std::size_t fro
 
 void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
   if ((raw.mask & IN_UNMOUNT) != 0) return on_unmount(node, raw);
-  if ((raw.mask & IN_IGNORED) == 0) return tell_self(node, raw);
+  if ((raw.mask & IN_IGNORED) == 0) {
+    tell_self(node, raw);
+    if ((raw.mask & (IN_ATTRIB | IN_MOVE_SELF)) != 0) on_access(node);
+    return;
+  }
   // The IN_IGNORED of a directory that only the tree wanted is nobody's business: its parent's
   // DELETE follows [23].
   auto& bits = table_.bits(node);
@@ -105,6 +114,7 @@ void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
     table_.bits(name).is_root = 0;
     table_.bits(name).is_hand = 0;
     table_.bits(name).asked = 0;
+    table_.bits(name).hole = 0;
     table_.unbind(name);
   }
 }
@@ -133,7 +143,7 @@ void AutoWatcher::on_unmount(NodeId node, const RawEvent& raw) {
 void AutoWatcher::forget_child(NodeId parent, std::string_view name) {
   const NodeId node = table_.child(parent, name);
   if (node == no_node) return;
-  if (is_watched(node) && table_.bits(node).asked == 0) {
+  if (is_watched(node) && table_.bits(node).asked == 0 && table_.bits(node).hole == 0) {
     table_.supersede(
         node);  // added by hand, for itself: what happens to it is told until its IN_IGNORED [8]
   } else {

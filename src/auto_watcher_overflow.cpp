@@ -37,27 +37,40 @@ void AutoWatcher::on_overflow() {
   if (roots.empty()) report(no_node, {-1, IN_Q_OVERFLOW, 0, {}});
   for (const NodeId root : roots) report(root, {-1, IN_Q_OVERFLOW, 0, {}});
   const detail::Override announcing(announce_, options_.overflow == OverflowPolicy::announce);
-  for (const NodeId root : roots) forget_below(root);  // all, for things move from one to another
-  for (const NodeId root : roots) reenter_root(root);
+  for (const NodeId root : roots) {  // all, for things move from one to another
+    if (table_.is_live(root)) forget_below(root);
+  }
+  // A root in a part of another that is not followed is forgotten with that, and restored.
+  std::erase_if(roots, [&](NodeId root) { return !table_.is_live(root); });
+  for (const NodeId root : roots) {
+    table_.bits(root).hole = 0;  // to be named again
+    reenter_root(root);
+  }
   restore_old(false);
 }
 
-// Forgets what is below a root. A watch that is met again by the new walk is taken over as it is: to
-// remove and add it would lose what happens between.
-void AutoWatcher::forget_below(NodeId root) {
+// Forgets a directory and what is below it. A watch that is met again by the new walk is taken over as
+// it is: to remove and add it would lose what happens between.
+void AutoWatcher::forget(NodeId node) {
+  std::vector<int> shared;
+  table_.erase(node, [&](NodeId one) {
+    if (!is_watched(one)) return;
+    const int wd = table_.wd(one);
+    if (table_.has_alias(wd) && table_.by_wd(wd) == one) shared.push_back(wd);
+    Old& old = old_[wd];
+    const auto& bits = table_.bits(one);
+    if (old.paths.empty()) old.bits = bits;
+    old.bits.is_root |= bits.is_root;
+    old.bits.is_hand |= bits.is_hand;
+    old.paths.push_back(table_.path(one));
+  });
+  for (const int wd : shared) readmit(wd);
+}
+
+void AutoWatcher::forget_below(NodeId top) {
   std::vector<NodeId> children;
-  table_.for_each_child(root, [&](NodeId child) { children.push_back(child); });
-  for (const NodeId child : children) {
-    table_.erase(child, [&](NodeId one) {
-      if (!is_watched(one)) return;
-      Old& old = old_[table_.wd(one)];
-      const auto& bits = table_.bits(one);
-      if (old.paths.empty()) old.bits = bits;
-      old.bits.is_root |= bits.is_root;
-      old.bits.is_hand |= bits.is_hand;
-      old.paths.push_back(table_.path(one));
-    });
-  }
+  table_.for_each_child(top, [&](NodeId child) { children.push_back(child); });
+  for (const NodeId child : children) forget(child);
 }
 
 // What the walk did not meet: it has been added by itself (a file, or a directory that the filter

@@ -40,7 +40,7 @@ std::size_t AutoWatcher::scan(Crew& crew, std::size_t most) {
   const auto is_plain = [&](NodeId node) {
     const auto& bits = table_.bits(node);
     return table_.is_live(node) && table_.parent(node) == parent && bits.wanted != 0 &&
-           bits.untold == 0 && bits.is_root == 0 && !is_watched(node);
+           bits.untold == 0 && bits.is_root == 0 && bits.hole == 0 && !is_watched(node);
   };
   std::error_code ec;
   const bool is_open = parent != no_node && is_plain(first) && is_watched(parent) &&

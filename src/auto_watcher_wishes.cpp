@@ -59,6 +59,7 @@ void AutoWatcher::settle_in(NodeId node) {
 
 // Brings what is watched at and below a node in line with what is wanted there by now.
 void AutoWatcher::update_wishes(NodeId node, bool is_refused) {
+  if (table_.bits(node).hole != 0) return end_needless_watch(node);
   table_.bits(node).asked = wish(node, is_refused) & IN_ALL_EVENTS;
   widen(node);
   update_wishes_below(node);
@@ -70,8 +71,9 @@ void AutoWatcher::update_wishes_below(NodeId top) {
     if (node == top) return;
     auto& bits = table_.bits(node);
     if (bits.asked == 0 && bits.wanted == 0 && bits.hole == 0) return;  // added by hand, for itself
-    bits.asked = wish(node, false) & IN_ALL_EVENTS;
-    if (bits.asked == 0) {
+    const Mask asked = wish(node, false);
+    if (bits.hole == 0) bits.asked = asked & IN_ALL_EVENTS;
+    if (asked == 0) {
       unwanted.push_back(node);
     } else {
       widen(node);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -165,6 +166,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   /// What following needs, asked for or not.
   static constexpr Mask follow_bits = IN_CREATE | IN_DELETE | IN_MOVE | IN_MOVE_SELF;
+  /// What says nothing of the tree: of IN_ATTRIB a hole may heal.
+  static constexpr Mask plain = alike & ~Mask{IN_ATTRIB};
   /// What is reported of a root, asked for or not: its paths may not be true any more.
   static constexpr Mask root_bits = IN_MOVE_SELF | IN_DELETE_SELF;
 
@@ -272,9 +275,17 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void drop(NodeId node);
   void defer(NodeId node, std::error_code ec);
   void retry_deferred();
+  bool leaves(NodeId node);
+
+  // ---- auto_watcher_holes.cpp: what could not be watched
+
   void give_up(NodeId node, std::error_code ec);
   void report_hole(std::string_view path, std::error_code ec, Mask mask = IN_ISDIR);
-  bool leaves(NodeId node);
+  void end_needless_watch(NodeId hole);
+  bool watch_permissions(NodeId node);
+  void retry(NodeId hole);
+  void retry_below(NodeId top);
+  void on_access(NodeId node);
 
   // ---- auto_watcher_walk.cpp: watching what is at rest, in bulk
 
@@ -324,8 +335,12 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_overflow.cpp
 
   void on_overflow();
-  void forget_below(NodeId root);
+  void forget(NodeId node);
+  void forget_below(NodeId top);
   void restore_old(bool is_last_try);
+  void restore_forgotten() {
+    if (!old_.empty()) restore_old(look_ahead_.empty());
+  }
   bool restore(int wd, const Old& old);
 
   [[nodiscard]] bool is_watched(NodeId node) const noexcept {
@@ -344,7 +359,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   detail::LookAhead look_ahead_;
   std::unordered_map<int, Mask> hand_;        // what add() asked for, by wd
   std::unordered_map<int, Mask> root_masks_;  // what add_all() asked for, by wd
-  std::unordered_map<NodeId, int> causes_;    // the errno of each hole
+  std::map<NodeId, int> causes_;              // the errno of each hole; and of some that were
+  bool may_heal_ = false;                     // of one of them an event may be the end
   std::unordered_set<int> released_;          // wds whose IN_IGNORED is of our own making
 
   // Directories to enter: nodes with `wanted` set. An id in these lists whose node is no longer
@@ -376,6 +392,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
     std::vector<int> wds;
     std::size_t directories = 1;  // of them, without those that are to be watched anew
     std::vector<std::pair<std::string, std::error_code>> holes{};
+    std::vector<NodeId> holes_left{};  // known before, and to be tried at the end
     Mask mask = 0;
     std::vector<NodeId> nodes{};
     std::vector<int> disowned{};

@@ -14,10 +14,11 @@ namespace test {
 /// Path -> whether it is a directory, of everything below a root.
 using Tree = std::map<std::string, bool>;
 
-/// What is on disk below `root`.
+/// What is on disk below `root`, as far as it may be read.
 inline Tree tree_on_disk(const std::filesystem::path& root) {
   Tree tree;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+  constexpr auto options = std::filesystem::directory_options::skip_permission_denied;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root, options)) {
     tree[entry.path().string()] = !entry.is_symlink() && entry.is_directory();
   }
   return tree;
@@ -35,7 +36,7 @@ class Replay {
   void apply(const inotify::Event& event) {
     log_.push_back(inotify::to_string(event));
     const std::string path(event.fullpath);
-    if (event.is_overflow()) {
+    if (event.is_overflow() || event.error) {
       take(path, false);
     } else if (event.is_create() || (event.is_moved_to() && event.moved_from.empty())) {
       if (event.is_create() && tree_.contains(path)) twice_.push_back(path);
