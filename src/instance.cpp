@@ -16,6 +16,9 @@
 #include <inotify/detail/uninterrupted.hpp>
 
 namespace inotify::inline v0 {
+
+using detail::require;
+
 namespace {
 
 static_assert(NAME_MAX == 255);
@@ -25,10 +28,6 @@ template <class Result>
 Result checked(Result result, std::error_code& ec) noexcept {
   ec = result < 0 ? make_error(errno) : std::error_code{};
   return result;
-}
-
-void require(const std::error_code& ec, const char* call) {
-  if (ec) detail::throw_error(call, ec);
 }
 
 bool is_inotify(int fd) noexcept {

@@ -10,14 +10,7 @@ namespace inotify::inline v0 {
 
 using detail::no_node;
 using detail::NodeId;
-
-namespace {
-
-void require(const std::error_code& ec, const char* call) {
-  if (ec) detail::throw_error(call, ec);
-}
-
-}  // namespace
+using detail::require;
 
 Watcher::Watcher() = default;
 

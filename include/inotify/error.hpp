@@ -47,5 +47,10 @@ class INOTIFY_API PathError : public std::filesystem::filesystem_error {
 [[noreturn]] INOTIFY_API void throw_error(const char* call, std::string_view path,
                                           std::error_code ec);
 
+/// Throws if `ec` is an error: a form that throws, made of the one that does not.
+inline void require(const std::error_code& ec, const char* call) {
+  if (ec) throw_error(call, ec);
+}
+
 }  // namespace detail
 }  // namespace inotify::inline v0
