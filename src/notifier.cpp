@@ -167,7 +167,7 @@ void ThreadedNotifier::start(Notifier::Callback after_cycle) {
   notifier_.is_stopped_ = false;
   is_running_ = true;
   try {
-    thread_ = std::jthread([this, after_cycle = std::move(after_cycle)] {
+    thread_ = std::thread([this, after_cycle = std::move(after_cycle)] {
       try {
         ended_ = notifier_.loop(after_cycle);
       } catch (...) {

@@ -152,7 +152,7 @@ class INOTIFY_API ThreadedNotifier {
   std::exception_ptr error_;  // the thread's until it is joined, as is the next
   std::optional<Notifier::Ended> ended_;
   std::atomic<bool> is_running_ = false;
-  std::jthread thread_;
+  std::thread thread_;
 };
 
 }  // namespace inotify::inline v0
