@@ -4,6 +4,12 @@
 // The build reads the three numbers from here; they stand nowhere else.
 #pragma once
 
+#if __cplusplus < 202002L
+#error "inotify++ needs C++20: compile with -std=c++20, or a later standard"
+// A name that is not there ends the compilation, before a hundred errors that would follow from this one.
+#include "-std=c++20"
+#endif
+
 #define INOTIFY_VERSION_MAJOR 0
 #define INOTIFY_VERSION_MINOR 1
 #define INOTIFY_VERSION_PATCH 0

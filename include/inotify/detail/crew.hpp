@@ -9,6 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include <inotify/version.hpp>
+
 namespace inotify::inline v0::detail {
 
 /// Some threads, each with a working directory of its own (unshare(CLONE_FS), which is for ever, and

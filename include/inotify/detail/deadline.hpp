@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <inotify/version.hpp>
+
 namespace inotify::inline v0::detail {
 
 /// What is left of a timeout. A clock has an end: from a year on it counts as endless. A negative

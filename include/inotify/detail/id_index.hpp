@@ -6,6 +6,8 @@
 #include <new>
 #include <vector>
 
+#include <inotify/version.hpp>
+
 namespace inotify::inline v0::detail {
 
 /// The index of a node in the watch table. Reused after the node is gone.
@@ -91,7 +93,7 @@ class IdIndex {
     return hash * std::uint64_t{0x9E3779B97F4A7C15};
   }
   [[nodiscard]] std::size_t home(std::uint32_t hash) const noexcept {
-    return (mix(hash) >> 32) & (slots_.size() - 1);
+    return static_cast<std::size_t>(mix(hash) >> 32) & (slots_.size() - 1);
   }
   [[nodiscard]] std::uint32_t tag_of(std::uint32_t hash) const noexcept {
     return static_cast<std::uint32_t>(mix(hash) >> 32) & ~id_bits_;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <inotify/version.hpp>
+
 namespace inotify::inline v0::detail {
 
 /// Keeps names of at most 64 KiB less a few, each behind its length, which takes one byte up to 254 and

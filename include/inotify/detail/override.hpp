@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include <inotify/version.hpp>
+
 namespace inotify::inline v0::detail {
 
 /// Gives `variable` a value until the end of the scope, however that is left.

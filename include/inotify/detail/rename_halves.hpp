@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include <inotify/version.hpp>
+
 namespace inotify::inline v0::detail {
 
 /// One half of a rename, delivered.

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include <inotify/version.hpp>
+
 namespace inotify::inline v0::detail {
 
 /// Move-only; closes what it holds. Never throws.
