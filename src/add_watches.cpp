@@ -54,10 +54,9 @@ std::map<std::string, Added> add_watches(Watcher& watcher, const std::vector<std
   Result result;
   const auto add = options.recursive ? add_tree : add_one;
   for (const std::string& path : paths) {
-    std::vector<std::string> matches;
-    if (options.glob) matches = glob_paths(path);
-    if (matches.empty()) matches.push_back(path);
+    const auto matches = options.glob ? glob_paths(path) : std::vector<std::string>{};
     for (const std::string& match : matches) add(watcher, match, mask, options.quiet, result);
+    if (matches.empty()) add(watcher, path, mask, options.quiet, result);
   }
   return result;
 }

@@ -36,8 +36,7 @@ EventGen event_gen(Watcher& watcher, EventGenOptions options) {
 }
 
 milliseconds EventGen::time_to_wait(clock::time_point now) const {
-  const auto* const ask = std::get_if<std::function<milliseconds()>>(&options_.block_duration);
-  const milliseconds block = ask != nullptr ? (*ask)() : std::get<0>(options_.block_duration);
+  const milliseconds block = options_.block_duration.get();
   if (watcher_->empty()) return milliseconds::zero();  // it would wait for ever
   if (!options_.timeout) return block;
   const auto passed = std::chrono::floor<milliseconds>(now - *last_hit_);

@@ -26,7 +26,7 @@ std::span<std::byte> LookAhead::room() {
 // To where there is more to walk.
 bool LookAhead::enter_segment(Cursor& cursor) const noexcept {
   while (cursor.at == RawEvents::iterator()) {
-    const std::uint64_t i = cursor.segment - first_segment_;
+    const auto i = static_cast<std::size_t>(cursor.segment - first_segment_);
     if (i >= segments_.size()) return false;
     const Segment& segment = segments_[i];
     if (cursor.walked < segment.used) {

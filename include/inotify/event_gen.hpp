@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <iterator>
@@ -9,7 +10,8 @@
 #include <optional>
 #include <ranges>
 #include <stdexcept>
-#include <variant>
+#include <type_traits>
+#include <utility>
 
 #include <inotify/watcher.hpp>
 
@@ -27,12 +29,33 @@ class INOTIFY_API TerminalEvent : public std::runtime_error {
   std::shared_ptr<const OwnedEvent> event_;  // copying an exception must not throw
 };
 
+/// How long a cycle waits: a value, or a function that is asked each cycle. Made from either.
+/// (Not a std::variant: GCC 14 warns in its users' units, of what it takes for uninitialized.)
+class BlockDuration {
+ public:
+  using milliseconds = std::chrono::milliseconds;
+
+  template <std::convertible_to<milliseconds> Value>
+  BlockDuration(Value value) : value_(value) {}  // NOLINT(google-explicit-constructor)
+  template <class Ask>
+  requires(!std::convertible_to<Ask, milliseconds> && std::is_invocable_r_v<milliseconds, Ask&>)
+      BlockDuration(Ask ask)
+      : ask_(std::move(ask)) {}  // NOLINT(google-explicit-constructor)
+
+  /// The value, or what the function says now.
+  [[nodiscard]] milliseconds get() const { return ask_ ? ask_() : value_; }
+
+ private:
+  milliseconds value_{};
+  std::function<milliseconds()> ask_;
+};
+
 struct EventGenOptions {
   using milliseconds = std::chrono::milliseconds;
 
   /// How long a cycle waits for events: a value, or a function that is asked each cycle. Never
   /// longer than what is left of `timeout`.
-  std::variant<milliseconds, std::function<milliseconds()>> block_duration = milliseconds(1000);
+  BlockDuration block_duration = milliseconds(1000);
 
   /// Ends the range when no event has come for so long. Default: never.
   std::optional<milliseconds> timeout{};

@@ -95,7 +95,9 @@ class LookAhead {
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
   [[nodiscard]] std::uint64_t passed() const noexcept { return reader_.position; }
   /// The size of what is still to be interpreted.
-  [[nodiscard]] std::size_t bytes() const noexcept { return received_ - passed() - blank_; }
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return static_cast<std::size_t>(received_ - passed() - blank_);
+  }
   void clear() noexcept;
 
   // ---- questions about what comes after the current event
