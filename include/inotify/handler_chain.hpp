@@ -20,21 +20,18 @@ namespace inotify::inline v0 {
 /// chain. One that returns nothing never stops a chain.
 class EventFunction {
  public:
-  template <class Function>
-  requires(!std::same_as<std::remove_cvref_t<Function>, EventFunction>) &&
-      std::invocable<std::decay_t<Function>&, const Event&> EventFunction(
-          Function&& function) {  // NOLINT: a lambda shall convert
-    using Result = std::invoke_result_t<std::decay_t<Function>&, const Event&>;
-    static_assert(std::is_void_v<Result> || std::is_same_v<Result, Chain>,
+  template <std::invocable<const Event&> Function>
+  EventFunction(Function function) {  // NOLINT: a lambda shall convert
+    using Returned = std::invoke_result_t<Function&, const Event&>;
+    static_assert(std::is_void_v<Returned> || std::is_same_v<Returned, Chain>,
                   "a handler returns Chain or nothing");
-    if constexpr (std::is_void_v<Result>) {
-      call_ = [f = std::decay_t<Function>(std::forward<Function>(function))](
-                  const Event& event) mutable {
+    if constexpr (std::is_void_v<Returned>) {
+      call_ = [f = std::move(function)](const Event& event) mutable {
         f(event);
         return Chain::go_on;
       };
     } else {
-      call_ = std::forward<Function>(function);
+      call_ = std::move(function);
     }
   }
 
