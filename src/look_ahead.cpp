@@ -185,7 +185,9 @@ bool LookAhead::leaves(int wd, std::string_view name) {
 }
 
 const LookAhead::Entry* LookAhead::departure(int wd, std::string_view name, const Entry* entry) {
-  const std::uint64_t after = entry == nullptr ? 0 : entry->position;
+  // What next_alike() has passed may still be in the index.
+  const std::uint64_t passed = reader_.position == 0 ? 0 : reader_.position - 1;
+  const std::uint64_t after = entry == nullptr ? passed : entry->position;
   const Entry* found = first_of_name(wd, name);
   while (found != nullptr &&
          (found->taken || found->position <= after || (found->raw.mask & IN_MOVED_FROM) == 0)) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "support/hand_made.hpp"
+#include "support/naive_look_ahead.hpp"
 
 namespace {
 
@@ -19,6 +20,8 @@ using inotify::RawEvent;
 using inotify::RawEvents;
 using inotify::detail::LookAhead;
 using test::HandMade;
+using test::name_bits;
+using Naive = test::NaiveLookAhead;
 using testing::ElementsAre;
 using Entry = LookAhead::Entry;
 
@@ -314,6 +317,16 @@ TEST_F(LookAheadTest, GoesOnToWhatIsAlike) {
   EXPECT_EQ(next(), "none");
 }
 
+TEST_F(LookAheadTest, WhatIsAlikePassesTheDepartureBeforeIt) {
+  feed(HandMade().append(1, IN_MOVED_FROM, 1, "a").append(1, IN_MODIFY, 0, "a"));
+  EXPECT_TRUE(look_ahead_.leaves(1, "a"));
+  next();
+  EXPECT_NE(look_ahead_.departure(1, "a", nullptr), nullptr) << "the current event";
+  ASSERT_NE(look_ahead_.next_alike(IN_MODIFY), nullptr);
+  EXPECT_EQ(look_ahead_.departure(1, "a", nullptr), nullptr);
+  EXPECT_FALSE(look_ahead_.leaves(1, "a"));
+}
+
 TEST_F(LookAheadTest, NothingElseIsAlike) {
   const std::string longer(40, 'a');
   for (const auto& [wd, name] :
@@ -342,55 +355,7 @@ TEST_F(LookAheadTest, WhatIsNoiseIsNotAlike) {
 
 // ---- against the simplest thing that could work
 
-constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
 constexpr Mask plain = IN_MODIFY | IN_CLOSE_WRITE;
-
-// Every question walks all events ever pushed, from the first.
-struct Naive {
-  struct Item {
-    int wd;
-    Mask mask;
-    std::uint32_t cookie;
-    std::string name;
-    std::uint64_t end = 0;  // in the stream
-    bool taken = false;
-
-    [[nodiscard]] std::size_t size() const {
-      return 16 + (name.empty() ? 0 : (name.size() + 16) / 16 * 16);
-    }
-  };
-  std::vector<Item> items;
-  std::uint64_t end = 0;
-  std::size_t current = 0;  // numbers, from 1: items[current - 1]
-  std::size_t handed_out = 0;
-
-  [[nodiscard]] const Item& at(std::size_t number) const { return items[number - 1]; }
-  [[nodiscard]] bool is_name_event(std::size_t number) const {
-    return (at(number).mask & name_bits) != 0;
-  }
-
-  template <class Is>
-  [[nodiscard]] std::size_t first_after(std::size_t number, Is is) const {
-    for (std::size_t i = std::max(number, handed_out) + 1; i <= items.size(); ++i) {
-      if (!at(i).taken && is(at(i))) return i;
-    }
-    return 0;
-  }
-  [[nodiscard]] std::size_t number(const Entry* entry) const {
-    if (entry == nullptr) return 0;
-    const auto found = std::ranges::lower_bound(items, entry->position, {}, &Item::end);
-    return static_cast<std::size_t>(found - items.begin()) + 1;
-  }
-  void push(Item item) {
-    item.end = end += item.size();
-    items.push_back(std::move(item));
-  }
-  bool next() {
-    current = first_after(0, [](const Item&) { return true; });
-    handed_out = current != 0 ? current : items.size();
-    return current != 0;
-  }
-};
 
 class LookAheadModel {
  public:
@@ -560,8 +525,7 @@ class LookAheadModel {
 
   void clear() {
     look_ahead_.clear();
-    naive_.current = 0;
-    naive_.items.resize(naive_.handed_out);  // what was not handed out has never been
+    naive_.clear();
   }
 
   std::mt19937 random_;
