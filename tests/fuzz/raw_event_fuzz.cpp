@@ -3,18 +3,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <inotify/raw_event.hpp>
 #include <iterator>
 #include <memory>
 #include <span>
 
+#include "fuzz.hpp"
+
 namespace {
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+using fuzz::require;
 
 // How many whole events lie at the front of `size` bytes, and how many bytes they take: by offsets
 // alone.
