@@ -103,10 +103,11 @@ void Directory::rewind() const noexcept {
 }
 
 void Directory::fence() const noexcept {
-  static constexpr auto name = [] {
-    std::array<char, 257> text{};
+  static constexpr auto name = [] {  // 256 bytes and a slash
+    std::array<char, 258> text{};
     text.fill('x');
-    text[256] = '\0';
+    text[256] = '/';
+    text[257] = '\0';
     return text;
   }();
   if (is_listed_) {
@@ -114,7 +115,9 @@ void Directory::fence() const noexcept {
     if (::getdents64(fd(), nothing.data(), nothing.size()) == 0 || errno == ENOENT) return;
   }
   struct stat status {};
-  uninterrupted([&] { return ::fstatat(fd(), name.data(), &status, 0); });
+  const int found = uninterrupted([&] { return ::fstatat(fd(), name.data(), &status, 0); });
+  if (found < 0 && errno == ENAMETOOLONG) return;
+  uninterrupted([&] { return ::linkat(fd(), ".", fd(), name.data(), 0); });
 }
 
 }  // namespace inotify::inline v0::detail

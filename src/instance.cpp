@@ -21,7 +21,7 @@ using detail::require;
 
 namespace {
 
-static_assert(NAME_MAX == 255);
+static_assert(PATH_MAX == 4096);
 
 // The result of a system call, and its errno in `ec` if it failed.
 template <class Result>

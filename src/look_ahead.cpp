@@ -14,7 +14,7 @@ constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
 }  // namespace
 
 std::span<std::byte> LookAhead::room() {
-  constexpr std::size_t least = 8 * Instance::max_event_size;
+  constexpr std::size_t least = 2 * Instance::max_event_size;
   if (segments_.empty() || segment_size - segments_.back().used < least) {
     if (spare_ == nullptr) spare_ = std::make_unique_for_overwrite<std::byte[]>(segment_size);
     segments_.push_back({std::move(spare_)});

@@ -151,7 +151,7 @@ class Feed {
   }
 
   // More would not fit into one packet of a pipe.
-  static constexpr std::size_t most = 4096 / inotify::Instance::max_event_size;
+  static constexpr std::size_t most = 4096 / (sizeof(inotify_event) + 256);
 
  private:
   [[noreturn]] static void fail(const char* call) {

@@ -98,8 +98,10 @@ class INOTIFY_API Instance {
   /// Ends a wait() of another thread, or the next one. Async-signal-safe; does nothing when closed.
   void interrupt() const noexcept { waker_.interrupt(); }
 
-  /// The bytes of the largest event: a buffer of this size always takes at least one.
-  static constexpr std::size_t max_event_size = sizeof(inotify_event) + 255 + 1;  // NAME_MAX is 255
+  /// The bytes of the largest event there can be: a buffer of this size always takes at least one.
+  /// NAME_MAX, 255 bytes, is not the limit of every file system: a name on vfat or exfat may have 765,
+  /// and one on FUSE as many as a path, 4095 and the NUL.
+  static constexpr std::size_t max_event_size = sizeof(inotify_event) + 4096;
 
  private:
   Instance(detail::UniqueFd fd, detail::Waker waker) noexcept

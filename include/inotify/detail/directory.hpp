@@ -69,7 +69,9 @@ class Directory {
   /// A look-up that must take this directory's lock, and so returns only when a rename, unlink or
   /// creation that was under way in it is over and its events are queued [18]. A name of 256 bytes
   /// does it (ENAMETOOLONG, 0.9 us) and leaves no dentry behind; after list() one more getdents64(2),
-  /// at the end, takes the same lock (0.15 us), though it makes an IN_ACCESS.
+  /// at the end, takes the same lock (0.15 us), though it makes an IN_ACCESS. Where such a name is a
+  /// good one (vfat, exfat, FUSE), the look-up may be answered from the cache; what takes the lock
+  /// there is a link(2) that cannot succeed: to a directory, and under a name with a slash at its end.
   void fence() const noexcept;
 
   /// The same directory under another descriptor.
