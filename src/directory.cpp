@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdint>
 #include <cstring>
@@ -16,6 +17,11 @@
 namespace inotify::inline v0::detail {
 
 namespace {
+
+constexpr const char* descriptors = "/proc/thread-self/fd/";
+constexpr const char* descriptors_before_3_17 = "/proc/self/fd/";
+
+bool exists(const char* path) { return ::access(path, F_OK) == 0; }
 
 // Where getdents64(2) stands at the end of a directory of ext4, and of tmpfs and XFS. Seen in the last
 // entry, it saves the call that would return nothing. Elsewhere any offset may be followed by another.
@@ -30,6 +36,20 @@ bool is_dots(const char* name) {
 }
 
 }  // namespace
+
+DescriptorPath::DescriptorPath(int fd) noexcept {
+  // A fact about the kernel, which need not be asked again.
+  static const bool is_old = !exists(descriptors) && exists(descriptors_before_3_17);
+  const std::string_view prefix = is_old ? descriptors_before_3_17 : descriptors;
+  prefix.copy(text_.data(), prefix.size());
+  *std::to_chars(text_.data() + prefix.size(), text_.data() + text_.size() - 1, fd).ptr = '\0';
+}
+
+bool DescriptorPath::lacks_proc(const char* path) noexcept {
+  const std::string_view text(path);
+  const bool is_one = text.starts_with(descriptors) || text.starts_with(descriptors_before_3_17);
+  return is_one && !exists(descriptors) && !exists(descriptors_before_3_17);
+}
 
 Directory::Directory(int at, const char* path, Use use, bool follow, std::error_code& ec) {
   const int flags = O_DIRECTORY | O_CLOEXEC | (use == Use::list ? O_RDONLY | O_NONBLOCK : O_PATH) |

@@ -61,6 +61,9 @@ class Category final : public std::error_category {
         return "the watcher is closed, or its descriptor is no longer open";
       case ENODATA:
         return "nothing is watched, so nothing would ever come: add a path first";
+      case ENOSYS:
+        if (::access("/proc/self", F_OK) == 0) return std::generic_category().message(value);
+        return "/proc is not mounted, and directories are watched by way of /proc/thread-self/fd";
       case EACCES:
         return "Permission denied (inotify needs permission to read what it watches, and to "
                "search the directories above)";

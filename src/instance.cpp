@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <climits>
 #include <cstdint>
-#include <cstdio>
 #include <string_view>
 #include <utility>
 
+#include <inotify/detail/directory.hpp>
 #include <inotify/detail/kernel_watches.hpp>
 #include <inotify/detail/uninterrupted.hpp>
 
@@ -31,10 +31,8 @@ Result checked(Result result, std::error_code& ec) noexcept {
 }
 
 bool is_inotify(int fd) noexcept {
-  std::array<char, 32> link{};
-  std::snprintf(link.data(), link.size(), "/proc/self/fd/%d", fd);
   std::array<char, 32> target{};
-  const ssize_t n = ::readlink(link.data(), target.data(), target.size());
+  const ssize_t n = ::readlink(detail::DescriptorPath(fd).c_str(), target.data(), target.size());
   return n > 0 &&
          std::string_view(target.data(), static_cast<std::size_t>(n)) == "anon_inode:inotify";
 }
@@ -95,8 +93,11 @@ int Instance::add_watch(const char* path, Mask mask) {
 }
 
 int Instance::add_watch(const char* path, Mask mask, std::error_code& ec) noexcept {
-  return checked(detail::uninterrupted([&] { return ::inotify_add_watch(fileno(), path, mask); }),
-                 ec);
+  const int wd =
+      checked(detail::uninterrupted([&] { return ::inotify_add_watch(fileno(), path, mask); }), ec);
+  // It is not that what is to be watched does not exist.
+  if (ec.value() == ENOENT && detail::DescriptorPath::lacks_proc(path)) ec = make_error(ENOSYS);
+  return wd;
 }
 
 void Instance::rm_watch(int wd) {

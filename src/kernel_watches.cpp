@@ -41,9 +41,13 @@ std::optional<KernelWatch> parse(std::string_view line) noexcept {
 // Not by std::ifstream, which takes a lack of memory, or an error of read(2), for the end.
 void for_each_kernel_watch(int inotify_fd, void (*visit)(void*, KernelWatch), void* context,
                            std::error_code& ec) {
-  std::array<char, 40> path{};
-  std::snprintf(path.data(), path.size(), "/proc/self/fdinfo/%d", inotify_fd);
-  const UniqueFd info(::open(path.data(), O_RDONLY | O_CLOEXEC));
+  UniqueFd info;
+  for (const char* self : {"thread-self", "self"}) {  // [41]
+    std::array<char, 48> path{};
+    std::snprintf(path.data(), path.size(), "/proc/%s/fdinfo/%d", self, inotify_fd);
+    info = UniqueFd(::open(path.data(), O_RDONLY | O_CLOEXEC));
+    if (info || errno != ENOENT) break;
+  }
   ec = info ? std::error_code{} : make_error(errno);
   std::array<char, 4096> text;  // a line has some 150 bytes
   std::size_t size = 0;

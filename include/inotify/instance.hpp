@@ -78,8 +78,8 @@ class INOTIFY_API Instance {
   [[nodiscard]] std::size_t readable() const;
   std::size_t readable(std::error_code& ec) const noexcept;
 
-  /// The watches the kernel holds for this instance, in ascending order, from /proc/self/fdinfo.
-  /// Errors: ENOENT if there is no /proc, EMFILE, ENFILE, ENOMEM.
+  /// The watches the kernel holds for this instance, in ascending order, from its fdinfo in
+  /// /proc. Errors: ENOENT if there is no /proc, EMFILE, ENFILE, ENOMEM.
   [[nodiscard]] std::vector<int> watch_descriptors() const;
   std::vector<int> watch_descriptors(std::error_code& ec) const;
 

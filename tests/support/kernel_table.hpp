@@ -24,10 +24,10 @@ struct KernelWatch {
   inotify::Mask mask;
 };
 
-/// Reads /proc/self/fdinfo/`inotify_fd`: wd -> watch.
+/// Reads fdinfo/`inotify_fd` of the calling thread: wd -> watch.
 inline std::map<int, KernelWatch> kernel_table(int inotify_fd) {
   std::map<int, KernelWatch> table;
-  std::ifstream info("/proc/self/fdinfo/" + std::to_string(inotify_fd));
+  std::ifstream info("/proc/thread-self/fdinfo/" + std::to_string(inotify_fd));
   for (std::string line; std::getline(info, line);) {
     if (!line.starts_with("inotify ")) continue;
     std::map<std::string, std::uint64_t> fields;

@@ -5,7 +5,6 @@
 #include <sys/types.h>
 
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <string_view>
 #include <system_error>
@@ -14,18 +13,20 @@
 
 namespace inotify::inline v0::detail {
 
-/// "/proc/self/fd/N": the name under which inotify_add_watch(2) takes an open descriptor. It names
-/// the inode itself, however the tree above it is renamed meanwhile [32]. Needs a mounted /proc.
+/// "/proc/thread-self/fd/N": the name under which inotify_add_watch(2) takes an open descriptor. It
+/// names the inode itself, however the tree above it is renamed meanwhile [32]. /proc/self would be
+/// the table of the thread that main() began in, empty once that has ended, and perhaps not this
+/// thread's [41]. Needs a mounted /proc.
 class DescriptorPath {
  public:
-  explicit DescriptorPath(int fd) noexcept {
-    *std::to_chars(text_.data() + prefix.size(), text_.data() + text_.size() - 1, fd).ptr = '\0';
-  }
+  explicit DescriptorPath(int fd) noexcept;
   [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
 
+  /// Whether `path` is one of these and leads nowhere since there is no /proc.
+  static bool lacks_proc(const char* path) noexcept;
+
  private:
-  static constexpr std::string_view prefix = "/proc/self/fd/";
-  std::array<char, 32> text_{"/proc/self/fd/"};
+  std::array<char, 40> text_{};
 };
 
 /// Owns a directory descriptor. Keep none: an open descriptor delays the DELETE_SELF of its

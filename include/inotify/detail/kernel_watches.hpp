@@ -17,7 +17,7 @@ struct KernelWatch {
 void for_each_kernel_watch(int inotify_fd, void (*visit)(void*, KernelWatch), void* context,
                            std::error_code& ec);
 
-/// Calls `visit(watch)` for each watch that /proc/self/fdinfo tells of an inotify descriptor [9]; on an
+/// Calls `visit(watch)` for each watch that fdinfo in /proc tells of an inotify descriptor [9]; on an
 /// error, perhaps not for all. Allocates nothing. Errors: ENOENT (no /proc, or no such descriptor),
 /// EMFILE, ENFILE, ENOMEM.
 template <class Visit>
