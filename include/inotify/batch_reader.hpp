@@ -41,8 +41,8 @@ namespace inotify::inline v0 {
 ///
 /// The kernel keeps the events meanwhile: 16,384 of them by default (fs.inotify.max_queued_events),
 /// and says so if it had to drop some. So the longest wait must fit the rate: 16,384 events are 65 ms
-/// of a busy tmpfs [34], and the second of the table above was measured with a queue of 40,000; the
-/// default one overflowed.
+/// of a busy tmpfs (src/KERNEL.md#34), and the second of the table above was measured with a queue of
+/// 40,000; the default one overflowed.
 ///
 /// It refers to the watcher, which must outlive it and stay where it is; a read() of the watcher
 /// itself takes events away from it and does no other harm. Thread safety: interrupt() from any

@@ -104,7 +104,8 @@ class INOTIFY_API Watcher {
   /// A path that leads to an inode watched under another name (hard link, symlink, bind mount)
   /// becomes a further name of that watch and adds its mask to it; events are reported under the
   /// first name. Widening a mask loses nothing; narrowing the mask of a path that is watched
-  /// replaces it, and the kernel may then drop an event that is on its way [33].
+  /// replaces it, and the kernel may then drop an event that is on its way
+  /// (src/KERNEL.md#33).
   ///
   /// Errors, with nothing changed: EINVAL (no event bit in `mask`, or a bit that inotify does not
   /// know), ENOENT, EACCES, ENOTDIR, EEXIST (IN_MASK_CREATE), ENAMETOOLONG, ENOSPC (the limit on
