@@ -90,16 +90,21 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask) {
 }
 
 int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
+  return Watcher::add(path, mask, ec);
+}
+
+int AutoWatcher::add_by(const Setter& by, const std::filesystem::path& path, Mask mask,
+                        std::error_code& ec) {
   if ((mask & refused_bits) != 0) {
     ec = make_error(EINVAL);
     return -1;
   }
   const Ending ending(*this);
   bool is_current = false;
-  const auto set = [&] { return set_watch(path, mask, ec); };
+  const auto set = [&] { return set_watch(by, path, mask, ec); };
   int wd = watch_current(path, mask, set, is_current, ec);
   if (!ec && is_current) {
-    wd = keep_watch(path, wd, is_followed(wd) ? mask | IN_MASK_ADD : mask, ec);
+    wd = keep_watch(by, path, wd, is_followed(wd) ? mask | IN_MASK_ADD : mask, ec);
   }
   end_call(!batch_.empty());
   if (ec) return -1;

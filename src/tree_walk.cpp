@@ -1,8 +1,7 @@
-// Watcher::add_iter, a plain walk over paths, and add_all, which needs it only for what is not plain.
+// Watcher::add_all: what is plain is watched in bulk, and the rest by a walk step by step.
 #include <dirent.h>
-#include <fcntl.h>
 
-#include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <new>
 #include <unordered_set>
@@ -18,8 +17,6 @@ namespace inotify::inline v0 {
 using detail::no_node;
 using detail::NodeId;
 using detail::TreeScan;
-
-// ---- add_all
 
 // Watches in bulk what is below the root of a walk, as long as nothing happens there: then it does
 // not matter when each watch began, and a name means what it meant when it was listed. What is known
@@ -49,6 +46,7 @@ class Watcher::Bulk {
   [[nodiscard]] detail::WatchTable& table() const noexcept { return watcher_.table_; }
   [[nodiscard]] std::uint64_t mark() const { return watcher_.mark(table().mask(nodes_.front())); }
   [[nodiscard]] std::string path_in(NodeId directory, std::string_view name) const;
+  [[nodiscard]] WalkRange::Place place_of(NodeId directory) const;
   [[nodiscard]] bool can_be_still() const noexcept;
   void scan(detail::Directory root, const std::vector<std::string>& names);
   void give_up();
@@ -63,12 +61,14 @@ class Watcher::Bulk {
   TreeScan::Notes notes_;
   std::vector<NodeId> nodes_;  // the directories, by the numbers of the scan
   std::vector<std::pair<std::string, std::error_code>> failed_;
-  std::uint64_t begin_ = 0;  // where in the stream all the watches begin
+  std::vector<WalkRange::Place> unlisted_;  // too deep
+  std::uint64_t begin_ = 0;                 // where in the stream all the watches begin
 };
 
 std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
                                   const OnError& onerror) {
   WalkRange walk = add_iter(path, mask, onerror);
+  walk.keeps_open_ = true;
   std::vector<int> wds{walk.wd_};
   Bulk bulk(*this, walk, wds);
   try {
@@ -92,12 +92,11 @@ bool Watcher::Bulk::can_be_still() const noexcept {
 }
 
 void Watcher::Bulk::run() {
-  nodes_ = {table().find(walk_.current_)};
+  nodes_ = {table().find(walk_.root_)};
   if (!can_be_still()) return;
   begin_ = mark();
   std::error_code ec;
-  detail::Directory root(AT_FDCWD, walk_.current_.c_str(), detail::Directory::Use::list,
-                         (walk_.mask_ & IN_DONT_FOLLOW) == 0, ec);
+  detail::Directory root = walk_.open_root(detail::Directory::Use::list, ec);
   std::vector<std::string> names;
   const auto keep_name = [&](const char* name, unsigned char type) {
     if (type == DT_DIR || type == DT_UNKNOWN) names.emplace_back(name);
@@ -105,7 +104,7 @@ void Watcher::Bulk::run() {
   if (!ec) root.list(keep_name, ec);
   if (ec) return;  // the walk will meet it, too
   if (!names.empty()) scan(std::move(root), names);
-  if (met_.empty()) walk_.take_over(failed_);
+  if (met_.empty()) walk_.take_over(failed_, unlisted_);
 }
 
 void Watcher::Bulk::scan(detail::Directory root, const std::vector<std::string>& names) {
@@ -130,7 +129,7 @@ void Watcher::Bulk::scan(detail::Directory root, const std::vector<std::string>&
 }
 
 // Something has happened: maybe to a name between its watch and its listing, or to one above it. So
-// all is walked, from the root, path by path.
+// all is walked, from the root, step by step.
 void Watcher::Bulk::give_up() {
   for (const TreeScan::Note& note : notes_.list) disown(note.wd);
   met_.insert(wds_.begin(), wds_.end());
@@ -140,6 +139,10 @@ void Watcher::Bulk::give_up() {
 void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
   const NodeId directory = nodes_[note.directory];
   if (directory == no_node) return disown(note.wd);  // the walk will list it
+  if (note.error == EMFILE && name.empty()) {
+    unlisted_.push_back(place_of(directory));
+    return;
+  }
   if (note.error != 0) {
     failed_.emplace_back(path_in(directory, name), make_error(note.error));
     return;
@@ -149,7 +152,7 @@ void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
       table().by_wd(note.wd) == no_node ? table().ensure_child(directory, name) : no_node;
   if (node == no_node || table().wd(node) >= 0) {  // known already
     disown(note.wd);
-    walk_.todo_.push_back(path_in(directory, name));
+    walk_.put_off(place_of(directory), name);
     return;
   }
   table().bind(node, note.wd, walk_.mask_ & kept_bits);
@@ -165,85 +168,17 @@ void Watcher::Bulk::disown(int wd) {
   disowned_.push_back(wd);
 }
 
+WalkRange::Place Watcher::Bulk::place_of(NodeId directory) const {
+  std::string path = table().path(directory).substr(table().path(nodes_.front()).size());
+  if (path.starts_with('/')) path.erase(0, 1);
+  return {std::move(path), table().wd(directory)};
+}
+
 std::string Watcher::Bulk::path_in(NodeId directory, std::string_view name) const {
   std::string path = table().path(directory);
   if (name.empty()) return path;
   if (!path.ends_with('/')) path += '/';
   return path.append(name);
-}
-
-// ---- add_iter
-
-WalkRange Watcher::add_iter(const std::filesystem::path& path, Mask mask, OnError onerror) {
-  return {*this, path.native(), mask, std::move(onerror)};
-}
-
-WalkRange::WalkRange(Watcher& watcher, std::string root, Mask mask, OnError onerror)
-    : watcher_(&watcher), mask_(mask), onerror_(std::move(onerror)), current_(std::move(root)) {
-  wd_ = watcher_->add(current_, mask_);
-}
-
-void WalkRange::advance() {
-  if (!current_.empty()) list(current_);
-  is_root_ = false;
-  // What a listing called a directory may be a file or a symlink when its turn comes [3].
-  mask_ |= IN_ONLYDIR | IN_DONT_FOLLOW;
-  while (!todo_.empty()) {
-    current_ = std::move(todo_.back());
-    todo_.pop_back();
-    std::error_code ec;
-    wd_ = watcher_->add(current_, mask_, ec);
-    if (!ec) return;
-    fail(current_, ec);
-  }
-  done_ = true;
-  if (failures_ == 0) return;
-  const std::string call = "add_all: " + std::to_string(failures_) +
-                           (failures_ == 1 ? " directory" : " directories") +
-                           " could not be watched, the rest is; the first failure";
-  detail::throw_error(call.c_str(), failed_path_, failed_);
-}
-
-// The root alone may be reached through a symlink, and may be no directory.
-void WalkRange::list(const std::string& path) {
-  std::error_code ec;
-  const bool follow = is_root_ && (mask_ & IN_DONT_FOLLOW) == 0;
-  detail::Directory directory(AT_FDCWD, path.c_str(), detail::Directory::Use::list, follow, ec);
-  if (is_root_ && ec == std::errc::not_a_directory) return;
-  if (!ec) {
-    const std::string prefix = path.ends_with('/') ? path : path + '/';
-    directory.list(
-        [&](const char* name, unsigned char type) {
-          if (type == DT_DIR || type == DT_UNKNOWN) todo_.push_back(prefix + name);
-        },
-        ec);
-  }
-  if (ec) fail(path, ec);
-}
-
-// What a scan has failed at. The root has been listed.
-void WalkRange::take_over(const std::vector<std::pair<std::string, std::error_code>>& failed) {
-  current_.clear();
-  is_root_ = false;
-  for (const auto& [path, ec] : failed) {
-    if (ec == std::errc::too_many_files_open) {
-      list(path);
-    } else {
-      fail(path, ec);
-    }
-  }
-}
-
-void WalkRange::fail(const std::string& path, std::error_code ec) {
-  if (std::ranges::find(watcher_->ignored_errors, ec.value()) != watcher_->ignored_errors.end())
-    return;
-  if (onerror_) {
-    onerror_(detail::PathError("inotify: add_all", path, ec));
-    return;
-  }
-  if (failures_++ > 0) return;
-  failed_path_ = path;
-  failed_ = ec;
 }
 
 }  // namespace inotify::inline v0

@@ -55,11 +55,16 @@ int Watcher::add(const std::filesystem::path& path, Mask mask) {
 }
 
 int Watcher::add(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
+  return add_by(setter(path), path, mask, ec);
+}
+
+int Watcher::add_by(const Setter& set, const std::filesystem::path& path, Mask mask,
+                    std::error_code& ec) {
   const NodeId above = table_.find_above(path.native());
   const std::uint64_t begin = mark(above == no_node ? 0 : table_.mask(above));
   const std::size_t before = num_watches();
-  int wd = set_watch(path, mask, ec);
-  if (!ec) wd = keep_watch(path, wd, mask, ec);
+  int wd = set_watch(set, path, mask, ec);
+  if (!ec) wd = keep_watch(set, path, wd, mask, ec);
   if (!ec && begin > position_ && num_watches() > before) begin_at(wd, begin);
   return wd;
 }
@@ -76,29 +81,31 @@ void Watcher::begin_at(int wd, std::uint64_t begin) {
   }
 }
 
-int Watcher::set_watch(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
+int Watcher::set_watch(const Setter& set, const std::filesystem::path& path, Mask mask,
+                       std::error_code& ec) {
   ec = check(path, mask);
   if (ec) return -1;
   // Never without IN_MASK_ADD on what might be watched: replacing a live watch loses events [33].
   const bool create = (mask & IN_MASK_CREATE) != 0;
-  return instance_.add_watch(path.c_str(), create ? mask : mask | IN_MASK_ADD, ec);
+  return set(create ? mask : mask | IN_MASK_ADD, ec);
 }
 
-int Watcher::keep_watch(const std::filesystem::path& path, int wd, Mask mask, std::error_code& ec) {
+int Watcher::keep_watch(const Setter& set, const std::filesystem::path& path, int wd, Mask mask,
+                        std::error_code& ec) {
   const NodeId node = table_.find(path.native());
   if (node != no_node && table_.wd(node) == wd) {
     table_.set_mask(node, table_.mask(node) | (mask & kept_bits));
     const bool narrower = table_.mask(node) != (mask & kept_bits);
     const bool keeps = (mask & IN_MASK_ADD) != 0 || table_.has_alias(wd);
-    return narrower && !keeps ? replace_mask(node, path, mask, ec) : wd;
+    return narrower && !keeps ? replace_mask(set, node, path, mask, ec) : wd;
   }
   return bind(path.native(), wd, mask & kept_bits);
 }
 
 // The user's explicit wish to narrow the mask of one path: the only replacement there is.
-int Watcher::replace_mask(NodeId node, const std::filesystem::path& path, Mask mask,
-                          std::error_code& ec) {
-  const int wd = instance_.add_watch(path.c_str(), mask, ec);
+int Watcher::replace_mask(const Setter& set, NodeId node, const std::filesystem::path& path,
+                          Mask mask, std::error_code& ec) {
+  const int wd = set(mask, ec);
   if (ec) return -1;
   if (wd != table_.wd(node))
     return bind(path.native(), wd, mask & kept_bits);  // another inode by now

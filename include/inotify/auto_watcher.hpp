@@ -142,6 +142,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void close() noexcept override;
 
  protected:
+  int add_by(const Setter& by, const std::filesystem::path& path, Mask mask,
+             std::error_code& ec) override;
   Left collect(bool is_first, std::error_code& ec) override;
 
  private:

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <inotify/detail/beneath.hpp>
 #include <inotify/detail/event_batch.hpp>
 #include <inotify/detail/rename_halves.hpp>
 #include <inotify/detail/watch_table.hpp>
@@ -115,11 +116,13 @@ class INOTIFY_API Watcher {
 
   /// Watches `path` and every directory below it: parents before children, each watched first and
   /// listed after, so that what appears meanwhile is reported by one of the two. Symlinks below
-  /// `path` are not followed. Returns the watch descriptors, the root's first.
+  /// `path` are not followed, not even one that somebody swaps in for a directory meanwhile. Works
+  /// beyond PATH_MAX. Returns the watch descriptors, the root's first.
   ///
   /// A root that cannot be watched always throws. Below it an error in `ignored_errors` is a race
   /// with somebody who deletes, and skipped. Any other goes to `onerror`, when the rest is watched;
   /// without one, the first is thrown, with how many there were: what could be watched stays watched.
+  /// ENOSYS: without a mounted /proc it could be watched by its path alone, which is not safe.
   virtual std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                                    const OnError& onerror = {});
 
@@ -216,9 +219,23 @@ class INOTIFY_API Watcher {
   /// read().
   virtual Left collect(bool is_first, std::error_code& ec);
 
-  /// add() without regard to what is queued: asks the kernel, and tells the table.
-  int set_watch(const std::filesystem::path& path, Mask mask, std::error_code& ec);
-  int keep_watch(const std::filesystem::path& path, int wd, Mask mask, std::error_code& ec);
+  /// Asks the kernel for a watch with that mask, and returns its descriptor; for the same object each
+  /// time it is called, unless others put another one in its place.
+  using Setter = std::function<int(Mask mask, std::error_code& ec)>;
+  [[nodiscard]] Setter setter(const std::filesystem::path& path) {
+    return
+        [&](Mask mask, std::error_code& ec) { return instance_.add_watch(path.c_str(), mask, ec); };
+  }
+
+  /// add(), with the watch set by `set`.
+  virtual int add_by(const Setter& set, const std::filesystem::path& path, Mask mask,
+                     std::error_code& ec);
+
+  /// The same without regard to what is queued: asks the kernel, and tells the table.
+  int set_watch(const Setter& set, const std::filesystem::path& path, Mask mask,
+                std::error_code& ec);
+  int keep_watch(const Setter& set, const std::filesystem::path& path, int wd, Mask mask,
+                 std::error_code& ec);
 
   /// The watches in the table that the kernel does not have; none if that is not to be known.
   [[nodiscard]] std::vector<int> dead_watches(std::error_code& ec) const;
@@ -254,6 +271,7 @@ class INOTIFY_API Watcher {
   bool is_behind_ = false;    // there may be more for collect() to take than what comes from now on
 
  private:
+  friend class WalkRange;
   class Bulk;
   friend class EventGen;
   friend class EventQueue;
@@ -288,8 +306,8 @@ class INOTIFY_API Watcher {
   void moved_to(const RawEvent& raw, std::size_t index);
   void follow(const detail::RenameHalf& half, detail::NodeId parent, std::string_view name);
   void begin_at(int wd, std::uint64_t begin);
-  int replace_mask(detail::NodeId node, const std::filesystem::path& path, Mask mask,
-                   std::error_code& ec);
+  int replace_mask(const Setter& set, detail::NodeId node, const std::filesystem::path& path,
+                   Mask mask, std::error_code& ec);
   int bind(std::string_view path, int wd, Mask mask);
   std::uint64_t mark(Mask mask) const noexcept;
   bool is_younger(detail::NodeId node, std::uint64_t position) const;
@@ -350,22 +368,54 @@ class INOTIFY_API WalkRange {
   friend class Watcher;
   WalkRange(Watcher& watcher, std::string root, Mask mask, OnError onerror);
 
+  // A directory that has been watched: its place below the root ("" is the root itself), and which
+  // one it is. No `id`: the one that is watched as `wd`.
+  struct Place {
+    std::string path;
+    int wd = -1;
+    std::optional<detail::Identity> id{};
+  };
+  // Directories seen in the listing of `above` and not watched yet, the next one last.
+  struct Listed {
+    Place above;
+    std::vector<std::string> names{};
+  };
+
   void advance();
-  void list(const std::string& path);
-  void take_over(const std::vector<std::pair<std::string, std::error_code>>& failed);
+  void list_current();
+  void list(detail::Directory directory, Place place);
+  int watch(const Place& above, const std::string& name, std::error_code& ec);
+  detail::Directory open_root(detail::Directory::Use use, std::error_code& ec) const;
+  void reach(Place& place, std::error_code& ec);
+  void recognize(const detail::Directory& directory, Place& place, std::error_code& ec) const;
+  bool is_watched_as(const detail::Directory& directory, int wd, std::error_code& ec) const;
+  void put_off(Place above, std::string_view name);
+  void take_over(const std::vector<std::pair<std::string, std::error_code>>& failed,
+                 std::vector<Place>& unlisted);
   void fail(const std::string& path, std::error_code ec);
+  [[nodiscard]] std::string full(std::string_view path) const;
+  [[nodiscard]] std::string known_path(const Place& place) const;
 
   Watcher* watcher_;
+  std::string root_;
   Mask mask_;
   OnError onerror_;
-  std::string current_;            // watched, not listed yet; empty: it is
-  bool is_root_ = true;            // current_ is the root
-  std::vector<std::string> todo_;  // seen in a listing, not watched yet
+  bool follows_root_;
+  std::optional<detail::Identity> root_id_{};
+  std::optional<Place> current_{};  // watched, not listed yet
+  std::vector<Listed> todo_{};
   int wd_ = -1;
   bool done_ = false;
+
+  // The directory that was reached last. Closed at the end of a step, lest it delay the DELETE_SELF
+  // of what is removed between two [7]; add_all, which takes all steps at once, keeps it.
+  detail::Directory reached_{};
+  int reached_wd_ = -1;
+  bool keeps_open_ = false;
+
   // Without `onerror_`: the first failure, and how many there were.
-  std::string failed_path_;
-  std::error_code failed_;
+  std::string failed_path_{};
+  std::error_code failed_{};
   std::size_t failures_ = 0;
 };
 

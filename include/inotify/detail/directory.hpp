@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <inotify/detail/unique_fd.hpp>
 
@@ -37,6 +38,8 @@ class Directory {
   enum class Use { name_only, list };
 
   Directory() = default;
+  /// Takes over a descriptor.
+  explicit Directory(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
   /// Opens `path`, relative to `at` if that is a descriptor (AT_FDCWD for the process's own
   /// directory). A symlink as the last component is refused with ENOTDIR or ELOOP unless `follow`.
   /// Of any length, PATH_MAX or not.
