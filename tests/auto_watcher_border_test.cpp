@@ -639,7 +639,7 @@ TEST_P(BorderDeeds, A1_A7_AnyTwoInARow) {
 }
 
 TEST_P(BorderDeeds, A1_A7_ManyInARow) {
-  const int count = 5 * rounds(60);
+  const int count = 5 * rounds(20);
   const int first = test::number("INOTIFY_SEED", 1);
   for (int seed = first; seed < first + count && !HasFailure(); ++seed) {
     SCOPED_TRACE("INOTIFY_SEED=" + std::to_string(seed));
@@ -654,7 +654,7 @@ TEST_P(BorderDeeds, A1_A7_ManyInARow) {
 
 TEST(BorderRace, A5_OthersGoOnCreatingDirectoriesInIt) {
   race_in_rounds(
-      rounds(60), [](const Contract& contract) { make_dirs(contract.in("d/sub")); },
+      rounds(20), [](const Contract& contract) { make_dirs(contract.in("d/sub")); },
       [](const Contract& contract, int) {
         for (int i = 0; i < 10; ++i) make_dirs(contract.in("d/sub/" + std::to_string(i) + "/a"));
         move(contract.in("d"), contract.out("d"));
@@ -671,7 +671,7 @@ TEST(BorderRace, A5_OthersGoOnCreatingDirectoriesInIt) {
 TEST(BorderRace, A5_OneMovesItAndAnotherFillsIt) {
   Contract contract;
   contract.start();
-  for (int i = 0; i < rounds(60) && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < rounds(20) && !testing::Test::HasFailure(); ++i) {
     SCOPED_TRACE("round " + std::to_string(i));
     make_dirs(contract.in("d/sub"));
     contract.drain();
@@ -707,7 +707,7 @@ TEST(BorderRace, A5_OneMovesItAndAnotherFillsIt) {
 
 TEST(BorderRace, A6_FilledWhileItEnters) {
   race_in_rounds(
-      rounds(60), [](const Contract& contract) { make_dirs(contract.out("t/a/b")); },
+      rounds(20), [](const Contract& contract) { make_dirs(contract.out("t/a/b")); },
       [](const Contract& contract, int) {
         for (int i = 0; i < 15; ++i) make_dirs(contract.out("t/a/" + std::to_string(i) + "/x"));
         move(contract.out("t"), contract.in("t"));
@@ -729,7 +729,7 @@ TEST(BorderRace, A6_FilledWhileItEnters) {
 
 TEST(BorderRace, A5_A6_InAndOut) {
   race_in_rounds(
-      rounds(60),
+      rounds(20),
       [](const Contract& contract) {
         make_dirs(contract.in("d/a/b"));
         make_dirs(contract.out("e/c"));
@@ -753,7 +753,7 @@ TEST(BorderRace, A5_A6_InAndOut) {
 
 TEST(BorderRace, A5_A6_ExchangesAcrossTheBorder) {
   race_in_rounds(
-      rounds(60),
+      rounds(20),
       [](const Contract& contract) {
         make_dirs(contract.in("y/of_in/deep"));
         make_dirs(contract.out("y/of_out/deep"));

@@ -584,7 +584,7 @@ TEST_F(CornerTest, A9_NothingIsLeftToReadOnceTheWiderMaskIsSet) {
 // Another process renames in the tree while it is looked at again.
 TEST(CornerRace, A9_TheWiderMaskIsNotLost) {
   constexpr int width = 20;
-  const int most = test::rounds(60);
+  const int most = test::rounds(20);
   for (int round = 0; round < most && !testing::Test::HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     const test::TempDir dir;

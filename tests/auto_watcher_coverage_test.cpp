@@ -502,7 +502,7 @@ constexpr auto each_once = [](const Contract& contract, const std::vector<std::s
 
 TEST(CoverageRace, A1_A3_MkdirChains) {
   race_in_rounds(
-      rounds(60), nothing_before,
+      rounds(20), nothing_before,
       [](const Contract& contract, int) {
         for (int i = 0; i < 12; ++i) {
           const std::string top = contract.in(std::to_string(i));
@@ -522,7 +522,7 @@ TEST(CoverageRace, A1_A3_CopiedTrees) {
     write_file(source / path / "two");
   }
   race_in_rounds(
-      rounds(60), nothing_before,
+      rounds(20), nothing_before,
       [&](const Contract& contract, int) {
         for (int i = 0; i < 4; ++i) {
           fs::copy(source / "t", contract.in(std::to_string(i)), fs::copy_options::recursive);
@@ -558,7 +558,7 @@ TEST(CoverageRace, A1_UnpackedArchives) {
   const std::string archive = source / "t.tar";
   run({"tar", "-C", source.str(), "-cf", archive, "t"});
   race_in_rounds(
-      std::max(1, rounds(60) / 4), nothing_before,
+      std::max(1, rounds(20) / 4), nothing_before,
       [&](const Contract& contract, int) {
         run({"tar", "-C", contract.in(), "-xf", archive});
         run({"tar", "-C", contract.in(), "-xf",
@@ -569,7 +569,7 @@ TEST(CoverageRace, A1_UnpackedArchives) {
 
 TEST(CoverageRace, A1_A2_DeletedAndCreatedAgain) {
   race_in_rounds(
-      rounds(60), nothing_before,
+      rounds(20), nothing_before,
       [](const Contract& contract, int) {
         for (int i = 0; i < 20; ++i) {
           make_dirs(contract.in("x/y/z"));
@@ -582,7 +582,7 @@ TEST(CoverageRace, A1_A2_DeletedAndCreatedAgain) {
 
 TEST(CoverageRace, A1_A2_CreateDeleteCreateOfOneName) {
   race_in_rounds(
-      rounds(60), nothing_before,
+      rounds(20), nothing_before,
       [](const Contract& contract, int round) {
         const std::string x = contract.in("d/x");
         make_dirs(contract.in("d"));
@@ -599,7 +599,7 @@ TEST(CoverageRace, A1_A2_CreateDeleteCreateOfOneName) {
 }
 
 TEST(CoverageRace, A1_A3_TwoWritersFillTheSameNewDirectories) {
-  for (int i = 0; i < rounds(60) && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < rounds(20) && !testing::Test::HasFailure(); ++i) {
     SCOPED_TRACE("round " + std::to_string(i));
     Contract contract;
     contract.start();

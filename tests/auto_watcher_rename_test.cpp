@@ -751,7 +751,7 @@ TEST(RenameRace, A4_FilesCreatedBelowTheNewNameAtOnce) {
   constexpr int count = 60;
   const auto name = [](int i) { return "d" + std::to_string(i); };
   race_in_rounds(
-      rounds(60), [](const Contract& contract) { make_dirs(contract.in("d0/sub")); },
+      rounds(20), [](const Contract& contract) { make_dirs(contract.in("d0/sub")); },
       [&](const Contract& contract, int) {
         for (int i = 1; i <= count; ++i) {
           move(contract.in(name(i - 1)), contract.in(name(i)));
@@ -771,7 +771,7 @@ TEST(RenameRace, A4_FilesCreatedBelowTheNewNameAtOnce) {
 
 TEST(RenameRace, A4_RenamedBetweenDirectories) {
   race_in_rounds(
-      rounds(60),
+      rounds(20),
       [](const Contract& contract) {
         make_dirs(contract.in("p/d/sub"));
         make_dirs(contract.in("q/r"));
@@ -796,7 +796,7 @@ TEST(RenameRace, A4_RenamedBetweenDirectories) {
 
 TEST(RenameRace, A7_IntoNewDirectories) {
   race_in_rounds(
-      rounds(60), [](const Contract& contract) { make_dirs(contract.in("d/sub")); },
+      rounds(20), [](const Contract& contract) { make_dirs(contract.in("d/sub")); },
       [](const Contract& contract, int) {
         std::string at = contract.in("d");
         for (int i = 0; i < 25; ++i) {
@@ -812,7 +812,7 @@ TEST(RenameRace, A7_IntoNewDirectories) {
 
 TEST(RenameRace, A7_RenamedAsSoonAsCreated) {
   race_in_rounds(
-      rounds(60), nothing_before,
+      rounds(20), nothing_before,
       [](const Contract& contract, int) {
         for (int i = 0; i < 25; ++i) {
           const std::string number = std::to_string(i);
@@ -827,7 +827,7 @@ TEST(RenameRace, A7_RenamedAsSoonAsCreated) {
 
 TEST(RenameRace, A7_SwapsOfAllKinds) {
   race_in_rounds(
-      rounds(60),
+      rounds(20),
       [](const Contract& contract) {
         for (const char* path : {"p/x/of_x", "q/y/of_y", "p/e", "v"}) make_dirs(contract.in(path));
         write_file(contract.in("p/f"));
@@ -855,7 +855,7 @@ TEST(RenameRace, A7_SwapsOfAllKinds) {
 
 TEST(RenameRace, A7_ExchangesAreToldApartFromRenamesThereAndBack) {
   race_in_rounds(
-      rounds(60),
+      rounds(20),
       [](const Contract& contract) {
         make_dirs(contract.in("p/x/of_x"));
         make_dirs(contract.in("q/y/of_y"));
@@ -879,7 +879,7 @@ TEST(RenameRace, A7_ExchangesAreToldApartFromRenamesThereAndBack) {
 
 TEST(RenameRace, A7_OneNameForManyDirectories) {
   race_in_rounds(
-      rounds(60), [](const Contract& contract) { make_dirs(contract.in("v/v")); },
+      rounds(20), [](const Contract& contract) { make_dirs(contract.in("v/v")); },
       [](const Contract& contract, int) {
         const auto in = [&](const std::string& path) { return contract.in(path); };
         for (int i = 0; i < 20; ++i) {
@@ -896,7 +896,7 @@ TEST(RenameRace, A7_OneNameForManyDirectories) {
 }
 
 TEST(RenameRace, A4_TwoWritersRenameAboveAndBelow) {
-  for (int i = 0; i < rounds(60) && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < rounds(20) && !testing::Test::HasFailure(); ++i) {
     SCOPED_TRACE("round " + std::to_string(i));
     Contract contract;
     make_dirs(contract.in("a/b/c"));
