@@ -6,6 +6,7 @@ have() {
   case $1 in
     benchmark) c++ -E -include benchmark/benchmark.h -x c++ /dev/null ;;
     gtest) c++ -E -include gmock/gmock.h -x c++ /dev/null ;;
+    fuse3) pkg-config --exists fuse3 ;;
     # Some distributions package the sanitizers' run-time apart from the compiler.
     clang++) echo 'int main() {}' | clang++ -fsanitize=address -x c++ - -o /dev/null ;;
     *) command -v "$1" ;;
@@ -26,6 +27,11 @@ packages() {
     dnf:pkg-config) echo pkgconf-pkg-config ;;
     pacman:pkg-config | zypper:pkg-config) echo pkgconf ;;
     apt-get:clang++) echo clang libclang-rt-dev ;;
+    apt-get:fuse3) echo libfuse3-dev ;;
+    dnf:fuse3 | zypper:fuse3) echo fuse3-devel ;;
+    *:mkfs.btrfs) echo btrfs-progs ;;
+    *:mkfs.xfs) echo xfsprogs ;;
+    *:mkfs.ext4) echo e2fsprogs ;;
     dnf:clang++) echo clang compiler-rt ;;
     *:clang++) echo clang ;;
     *) echo "$2" ;;
@@ -43,6 +49,35 @@ quietly() {
     echo "failed: $*" >&2
     exit "$status"
   fi
+}
+
+# watched LOG COMMAND...: as quietly, and tells meanwhile on the standard error output how far a build is:
+# in a terminal always, else every ten seconds.
+watched() {
+  local log=$1 status=0
+  shift
+  mkdir -p "$(dirname "$log")"
+  "$@" 2>&1 </dev/null | tell_progress "$log" || status=${PIPESTATUS[0]}
+  if ((status != 0)); then
+    cat "$log" >&2
+    echo "failed: $*" >&2
+    exit "$status"
+  fi
+}
+
+tell_progress() {
+  local line told=$SECONDS
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\ (.*) ]] || continue
+    if [[ -t 2 ]]; then
+      printf '\r  %s of %s\033[K' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
+    elif ((SECONDS - told >= 10)); then
+      printf '  %s of %s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
+      told=$SECONDS
+    fi
+  done >"$1"
+  if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
 }
 
 # need LOG TOOL...: installs what is missing, where that can be done without asking; says how otherwise.
