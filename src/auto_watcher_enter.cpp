@@ -199,6 +199,7 @@ detail::NodeId AutoWatcher::forget_left_names(NodeId node, int wd) {
     const bool is_leaving =
         is_watched(above) && look_ahead_.leaves(table_.wd(above), table_.name(known));
     if (!is_leaving && !is_lost(known)) break;
+    if (!is_leaving) tell_lost(known);
     const bool was_root = table_.bits(known).is_root != 0;
     detach_below(known);
     const bool is_last = table_.unbind(known);
@@ -226,17 +227,40 @@ void AutoWatcher::add_alias(NodeId node, int wd, Mask mask) {
   bits.asked = wish(node, false) & IN_ALL_EVENTS;
 }
 
-// Whether a directory that the user has added (no other has a parent that tells nothing) is no
-// longer to be found under its name.
+// Whether a directory is no longer to be found under its name, though no event to come says so: one
+// that the user has added, whose parent tells nothing, or one that was renamed by another spelling of
+// its name, or by another machine [40].
 bool AutoWatcher::is_lost(NodeId node) {
-  if (inherited(table_.parent(node)) != 0) return false;
+  const NodeId parent = table_.parent(node);
+  const bool is_followed = inherited(parent) != 0;
   std::error_code ec;
-  table_.path(node, path_);
-  const Directory directory(AT_FDCWD, path_.c_str(), Directory::Use::name_only, true, ec);
+  const Directory* above = is_followed ? open(parent, ec) : nullptr;
+  if (ec) return false;
+  const int at = above != nullptr ? above->fd() : AT_FDCWD;
+  if (above != nullptr) {
+    path_ = table_.name(node);
+  } else {
+    table_.path(node, path_);
+  }
+  const Directory directory(at, path_.c_str(), Directory::Use::name_only, !is_followed, ec);
+  if (!ec && above != nullptr && directory.device() != above->device())
+    return false;  // hidden by what is mounted there
   if (!ec) verify(node, directory, ec);
   // Any other error says nothing of where it is.
   return ec == std::errc::no_such_file_or_directory || ec == std::errc::not_a_directory ||
          ec == std::errc::too_many_symbolic_link_levels || ec.value() == ESTALE;
+}
+
+// Once all that had begun in its parent is in the look-ahead, the consumer is told that a directory is
+// gone, unless there is an event that will.
+void AutoWatcher::tell_lost(NodeId node) {
+  const NodeId parent = table_.parent(node);
+  if (inherited(parent) == 0) return;
+  barrier(parent);
+  const std::string_view name = table_.name(node);
+  if (look_ahead_.touches(table_.wd(parent), name)) return;
+  const std::size_t index = tell(parent, {table_.wd(parent), IN_DELETE | IN_ISDIR, 0, name});
+  if (index < batch_.size()) batch_[index].synthetic = true;
 }
 
 // `found_` is what the listing of a directory that has its watch showed. What is reported anew is

@@ -91,6 +91,11 @@ unsigned char Directory::type_of(const char* name, std::error_code& ec) const no
   return DT_UNKNOWN;
 }
 
+dev_t Directory::device() const noexcept {
+  struct stat status {};
+  return uninterrupted([&] { return ::fstat(fd(), &status); }) == 0 ? status.st_dev : dev_t{};
+}
+
 void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void* context,
                           std::error_code& ec, bool end_shows) {
   is_listed_ = true;

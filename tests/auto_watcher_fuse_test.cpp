@@ -27,6 +27,54 @@ void on_fuse(const std::function<void(Contract&)>& body) {
   });
 }
 
+// ---- another spelling
+
+TEST(AutoWatcherFuse, A17_RenamedByAnotherSpelling) {
+  on_fuse([](Contract& contract) {
+    test::make_dirs(contract.in("Foo/below"));
+    contract.start();
+    test::move(contract.in("FOO"), contract.in("bar"));
+    contract.drain();
+    contract.check();
+    test::make_dirs(contract.in("Foo"));
+    contract.drain();
+    contract.check();
+  });
+}
+
+TEST(AutoWatcherFuse, A17_RenamedByAnotherSpellingAndReplacedAtOnce) {
+  on_fuse([](Contract& contract) {
+    test::make_dirs(contract.in("Foo/below"));
+    contract.start();
+    test::move(contract.in("FOO"), contract.in("bar"));
+    test::make_dirs(contract.in("foo/other"));
+    contract.drain();
+    contract.check();
+  });
+}
+
+TEST(AutoWatcherFuse, A17_RenamedByAnotherSpellingIntoANewDirectory) {
+  on_fuse([](Contract& contract) {
+    test::make_dirs(contract.in("Foo/below"));
+    contract.start();
+    test::make_dirs(contract.in("new"));
+    test::move(contract.in("fOO"), contract.in("new/bar"));
+    contract.drain();
+    contract.check();
+  });
+}
+
+TEST(AutoWatcherFuse, A17_CreatedBelowAnotherSpelling) {
+  on_fuse([](Contract& contract) {
+    test::make_dirs(contract.in("Foo"));
+    contract.start();
+    test::make_dirs(contract.in("FOO/a/b"));
+    test::write_file(contract.in("foo/A/B/file"));
+    contract.drain();
+    contract.check();
+  });
+}
+
 // ---- long names
 
 // At most what a path may have, with all that is before it.

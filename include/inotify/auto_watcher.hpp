@@ -270,6 +270,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   NodeId forget_left_names(NodeId node, int wd);
   void add_alias(NodeId node, int wd, Mask mask);
   bool is_lost(NodeId node);
+  void tell_lost(NodeId node);
   void enter_root(NodeId root, detail::Directory directory, int fresh_wd, std::error_code& ec);
   void reenter_root(NodeId root);
   void report_found(NodeId node, bool is_new);

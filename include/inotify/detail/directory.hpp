@@ -70,6 +70,9 @@ class Directory {
   /// The DT_* type of an entry, not followed; DT_UNKNOWN if there is none, and on an error.
   unsigned char type_of(const char* name, std::error_code& ec) const noexcept;
 
+  /// The file system's; 0 if that is not known.
+  [[nodiscard]] dev_t device() const noexcept;
+
   /// A look-up that must take this directory's lock, and so returns only when a rename, unlink or
   /// creation that was under way in it is over and its events are queued [18]. A name of 256 bytes
   /// does it (ENAMETOOLONG, 0.9 us) and leaves no dentry behind; after list() one more getdents64(2),
