@@ -63,8 +63,18 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// directory while it is being listed, and of any below a root that add_all walks, are dropped, other
 /// processes' included. Symlinks below a root are not followed; a root may be one. A root that is
 /// renamed says IN_MOVE_SELF and keeps its old name: the kernel does not tell the new one (it does
-/// if the root is moved within another root). A renamed ancestor of a root is not told at all. A relative root is looked up in
-/// the working directory, which must stay the same.
+/// if the root is moved within another root). A renamed ancestor of a root is not told at all. A
+/// relative root is looked up in the working directory, which must stay the same.
+///
+/// A directory that could not be watched is a hole: an event with `error` names it, once for each
+/// cause, and says as well that nothing is known any more of what is below it. Of a root that has
+/// become one, while it was renamed and the queue overflowed, nothing but its IN_MOVE_SELF,
+/// IN_DELETE_SELF and IN_UNMOUNT is reported either. For want of permission a hole heals by itself:
+/// when its permissions change, or those of a directory above it, or that is moved; a root heals when
+/// it is back in its place. All that it holds is reported then. To hear of that, the root and some
+/// directories have IN_ATTRIB in their kernel mask, too. Where the kernel does not tell (a limit has
+/// been raised, descriptors have been closed, a directory above the root may be searched), call
+/// retry_holes().
 ///
 /// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
 /// tells it.
@@ -132,8 +142,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   using Watcher::remove_path;
   void remove_path(const std::filesystem::path& path, std::error_code& ec) override;
 
-  /// Tries again to watch the directories that could not be watched, and returns how many still
-  /// cannot. What is found is reported by the next read(), and so is a cause that has changed.
+  /// Tries again to watch the directories that could not be watched (see above), and returns how many
+  /// still cannot. What is found is reported by the next read(), and so is a cause that has changed.
   std::size_t retry_holes();
 
   /// The bytes queued in the kernel, and those pulled from it and not yet delivered.

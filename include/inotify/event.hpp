@@ -23,8 +23,10 @@ struct EventBits {
   std::uint32_t cookie = 0;  ///< Connects the two halves of a rename; otherwise 0.
   bool synthetic = false;    ///< Found by listing a directory, not told by the kernel.
 
-  /// Set on an event that names a hole: `path` could not be watched, so nothing is told of what
-  /// happens there. Its message() says why and what to do; the event has no bits then but IN_ISDIR.
+  /// Set on an event that names a hole: `path` could not be watched, and nothing is known, or
+  /// reported, of what is below it: forget what you believe of that. When it can be watched all that
+  /// it holds is reported, as synthetic creates. Its message() says why and what to do; the event has
+  /// no bits then but IN_ISDIR, and not even that if it is not known whether `path` exists.
   std::error_code error{};
 
   // One question per bit. An event may answer yes to more than one: an IN_CREATE of a directory
