@@ -101,8 +101,14 @@ void AutoWatcher::enter(NodeId node) {
 
   const std::string name(table_.name(node));
   Directory directory;
-  const unsigned char type = look_up(*above, name.c_str(), is_refused ? nullptr : &directory, ec);
-  if (directory.is_open() && strays(directory, *above)) return drop(node);
+  // A mount that comes between is met by the second look.
+  const bool is_border =
+      options_.one_file_system && above->is_border(name.c_str(), above->device());
+  const unsigned char type =
+      look_up(*above, name.c_str(), is_refused || is_border ? nullptr : &directory, ec);
+  const bool is_stray = is_border || (directory.is_open() && strays(directory, *above));
+  if (is_stray && table_.bits(node).untold == 0) return drop(node);
+  if (is_stray) directory.close();
   const Mask mask = inherited(parent) | follow_bits;
   const int wd = directory.is_open() ? watch_open(directory, mask, ec) : -1;
   const detail::Override<Quiet> quiet(quiet_, {wd, parent_wd, name});
@@ -122,7 +128,7 @@ void AutoWatcher::enter(NodeId node) {
     table_.bits(node).hole = 0;  // what has been said of it came before it: to be said again
   }
   table_.bits(node).untold = 0;
-  if (type != DT_DIR || is_refused) return drop(node);
+  if (type != DT_DIR || is_refused || is_stray) return drop(node);
   if (ec) return defer(node, ec);
   const bool is_known = table_.wd(node) == wd && is_followed(wd);
   const NodeId entered = take_over(node, wd, mask);

@@ -1,6 +1,4 @@
 // What the consumer wants of each directory: of every tree it lies in, and by itself.
-#include <sys/stat.h>
-
 #include <inotify/auto_watcher.hpp>
 
 namespace inotify::inline v0 {
@@ -23,10 +21,10 @@ Mask AutoWatcher::wish(NodeId node, bool is_refused) {
 }
 
 bool AutoWatcher::strays(const Directory& directory, const Directory& parent) const {
-  struct stat here {};
-  struct stat above {};
-  return options_.one_file_system && ::fstat(directory.fd(), &here) == 0 &&
-         ::fstat(parent.fd(), &above) == 0 && here.st_dev != above.st_dev;
+  if (!options_.one_file_system) return false;
+  const dev_t here = directory.device();
+  const dev_t above = parent.device();
+  return here != 0 && above != 0 && here != above;
 }
 
 bool AutoWatcher::accepts(NodeId node) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -94,6 +95,15 @@ unsigned char Directory::type_of(const char* name, std::error_code& ec) const no
 dev_t Directory::device() const noexcept {
   struct stat status {};
   return uninterrupted([&] { return ::fstat(fd(), &status); }) == 0 ? status.st_dev : dev_t{};
+}
+
+bool Directory::is_border(const char* name, dev_t device) const noexcept {
+  struct statx status {};
+  const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  const auto look = [&] { return ::statx(fd(), name, flags, STATX_TYPE, &status); };
+  if (uninterrupted(look) != 0) return false;
+  return (status.stx_attributes & STATX_ATTR_AUTOMOUNT) != 0 ||
+         (device != 0 && makedev(status.stx_dev_major, status.stx_dev_minor) != device);
 }
 
 void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void* context,

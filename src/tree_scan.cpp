@@ -31,11 +31,6 @@ bool is_known(int fd) {
          system.f_type == XFS_SUPER_MAGIC;
 }
 
-dev_t device_of(int fd) {
-  struct stat status {};
-  return ::fstat(fd, &status) == 0 ? status.st_dev : dev_t{};
-}
-
 }  // namespace
 
 TreeScan::TreeScan(Instance& instance, Options options)
@@ -80,7 +75,7 @@ void TreeScan::push(Directory directory, Number number, int wd, bool is_same_dev
     level.device = levels_.back().device;
     level.is_known = levels_.back().is_known;
   } else if (is_needed) {
-    level.device = device_of(fd);
+    level.device = level.directory.device();
     level.is_known = !options_.is_full && is_known(fd);
   }
   levels_.push_back(std::move(level));
@@ -105,6 +100,10 @@ void TreeScan::watch(Notes& notes) {
   watched_ += text.size() + 1;
   Note note{level.number, std::exchange(next_, next_ + options_.scans), -1, 0, 0, 0, DT_DIR};
   if (is_refused) return add(notes, note, text);
+  if (options_.one_file_system && level.directory.is_border(name, level.device)) {
+    note.error = EXDEV;
+    return add(notes, note, text);
+  }
   std::error_code ec;
   if (prefix_.empty()) {
     note.wd = instance_->add_watch(name, options_.mask, ec);

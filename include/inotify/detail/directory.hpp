@@ -73,6 +73,10 @@ class Directory {
   /// The file system's; 0 if that is not known.
   [[nodiscard]] dev_t device() const noexcept;
 
+  /// Whether an entry is on another file system than `device`, or may be once it is opened: looks
+  /// without triggering an automount, which IN_ONLYDIR and O_DIRECTORY do [42].
+  [[nodiscard]] bool is_border(const char* name, dev_t device) const noexcept;
+
   /// A look-up that must take this directory's lock, and so returns only when a rename, unlink or
   /// creation that was under way in it is over and its events are queued [18]. A name of 256 bytes
   /// does it (ENAMETOOLONG, 0.9 us) and leaves no dentry behind; after list() one more getdents64(2),
