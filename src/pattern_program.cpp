@@ -134,14 +134,14 @@ class PatternProgram::Simulation {
     return false;
   }
 
-  bool consumes(Instruction instruction) const {
+  [[nodiscard]] bool consumes(Instruction instruction) const {
     if (offset_ >= text_.size()) return false;
     const auto byte = static_cast<unsigned char>(text_[offset_]);
     const auto operand = static_cast<std::size_t>(instruction.operand);
     return instruction.op == Op::byte ? byte == operand : program_.sets_[operand][byte];
   }
 
-  bool holds(Op op) const {
+  [[nodiscard]] bool holds(Op op) const {
     const bool is_begin = offset_ == 0;
     const bool is_end = offset_ == text_.size();
     if (op == Op::at_begin) return is_begin;
