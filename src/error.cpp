@@ -5,10 +5,12 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include <inotify/detail/escape.hpp>
+#include <inotify/detail/path_error.hpp>
 #include <inotify/limits.hpp>
 
 namespace inotify::inline v0 {

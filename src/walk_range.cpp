@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <inotify/detail/path_error.hpp>
 #include <inotify/detail/uninterrupted.hpp>
 #include <inotify/watcher.hpp>
 

@@ -5,11 +5,10 @@
 // other takes a std::error_code&, which it clears on success. Either way the code's value is the
 // errno, it compares equal to the std::errc of that name, and its message() says what to do about
 // it. Overflow and IN_IGNORED are events, not errors.
+//
+// what() has the path as quoted() writes it (event.hpp), since somebody else may have chosen it.
 #pragma once
 
-#include <filesystem>
-#include <memory>
-#include <string>
 #include <string_view>
 #include <system_error>
 
@@ -30,17 +29,6 @@ inline std::error_code make_error(int errno_value) noexcept {
 }
 
 namespace detail {
-
-/// What is thrown where there is a path: its what() has the path as quoted() writes it, since others
-/// may have chosen that, and people read what() on a terminal. path1() is the path itself.
-class INOTIFY_API PathError : public std::filesystem::filesystem_error {
- public:
-  PathError(const std::string& call, const std::filesystem::path& path, std::error_code ec);
-  [[nodiscard]] const char* what() const noexcept override { return text_->c_str(); }
-
- private:
-  std::shared_ptr<const std::string> text_;  // an exception is copied without one
-};
 
 /// Throws as the rule above says: `call` is the public name of what failed.
 [[noreturn]] INOTIFY_API void throw_error(const char* call, std::error_code ec);
