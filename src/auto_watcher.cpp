@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include <inotify/detail/override.hpp>
@@ -78,6 +79,8 @@ void AutoWatcher::close() noexcept {
   epoll_.reset();
   ready_.reset();
   look_ahead_.clear();
+  old_.clear();
+  is_damaged_ = false;
   hand_.clear();
   todo_.clear();
   deferred_.clear();
@@ -94,7 +97,7 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_co
 }
 
 int AutoWatcher::add_by(const Setter& by, const std::filesystem::path& path, Mask mask,
-                        std::error_code& ec) {
+                        std::error_code& ec) try {
   if ((mask & refused_bits) != 0) {
     ec = make_error(EINVAL);
     return -1;
@@ -108,10 +111,13 @@ int AutoWatcher::add_by(const Setter& by, const std::filesystem::path& path, Mas
   }
   end_call(!batch_.empty());
   if (ec) return -1;
+  Mask& asked = hand_[wd];  // first, for it may throw
+  asked = ((mask & IN_MASK_ADD) != 0 ? asked : 0) | (mask & IN_ALL_EVENTS);
   table_.bits(table_.by_wd(wd)).is_hand = 1;
-  const Mask old = (mask & IN_MASK_ADD) != 0 && hand_.contains(wd) ? hand_[wd] : 0;
-  hand_[wd] = old | (mask & IN_ALL_EVENTS);
   return wd;
+} catch (const std::bad_alloc&) {
+  damage();
+  throw;
 }
 
 // Watches `path` by `set`, which returns the wd, until the table knows all that has happened to the
@@ -121,8 +127,8 @@ int AutoWatcher::watch_current(const std::filesystem::path& path, Mask mask,
                                const std::function<int()>& set, bool& is_current,
                                std::error_code& ec) {
   for (int i = 0; i < most_tries; ++i) {
-    catch_up();
-    const int wd = set();
+    catch_up(ec);
+    const int wd = ec ? -1 : set();
     if (ec) return -1;
     is_current = !is_outdated(path.native());
     if (is_current) return wd;
@@ -135,9 +141,10 @@ int AutoWatcher::watch_current(const std::filesystem::path& path, Mask mask,
 
 // What a path means is what the disk says now, so the table must not be older: it takes note of what
 // has happened until now.
-void AutoWatcher::catch_up() {
-  pull_queued();
-  interpret_pulled(SIZE_MAX);
+void AutoWatcher::catch_up(std::error_code& ec) {
+  repair(ec);
+  if (!ec) pull_queued(ec);
+  if (!ec) interpret_pulled(SIZE_MAX);
 }
 
 // Whether something that the table does not know yet has happened to a name on the way to `path`:
@@ -157,7 +164,7 @@ bool AutoWatcher::is_outdated(std::string_view path) {
 }
 
 std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask mask,
-                                      const OnError& onerror) {
+                                      const OnError& onerror) try {
   const Ending ending(*this);
   std::error_code ec = (mask & refused_bits) != 0 ? make_error(EINVAL) : check(path, mask);
   if (!ec && !is_open()) ec = make_error(EBADF);
@@ -177,8 +184,8 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   const NodeId root = is_current ? root_node(path.native(), wd) : table_.by_wd(wd);
   table_.set_mask(root, table_.mask(root) | kept);
   const bool is_refused = inherited(table_.parent(root)) != 0 && !accepts(root);  // may throw
+  root_masks_[wd] = asked;  // first, for it may throw
   table_.bits(root).is_root = 1;
-  root_masks_[wd] = asked;
   table_.bits(root).asked = wish(root, is_refused) & IN_ALL_EVENTS;
 
   Walk walk{root, {wd}};
@@ -208,6 +215,9 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   }
   std::erase_if(walk.wds, [&](int one) { return table_.by_wd(one) == no_node; });
   return std::move(walk.wds);
+} catch (const std::bad_alloc&) {
+  damage();
+  throw;
 }
 
 // Watches a root, and leaves it open to be listed.
@@ -238,42 +248,59 @@ AutoWatcher::NodeId AutoWatcher::root_node(std::string_view path, int wd) {
   return known == no_node ? node : known;
 }
 
-void AutoWatcher::remove(int wd, std::error_code& ec) {
-  ec.clear();
+void AutoWatcher::remove(int wd, std::error_code& ec) try {
+  repair(ec);
   const NodeId node = table_.by_wd(wd);
+  if (ec) return;
   if (!is_open() || node == no_node) return Watcher::remove(wd, ec);
   auto& bits = table_.bits(node);
-  const bool is_followed = bits.asked != 0;
-  const bool was_hand = bits.is_hand != 0;
-  const bool is_root = bits.is_root != 0;
-  const bool is_inside = is_root && inherited(table_.parent(node)) != 0 && accepts(node);
-  bits.is_hand = 0;
-  hand_.erase(wd);
-  if (was_hand && is_followed) return;  // the tree still wants it
-  const Mask asked = bits.asked | (is_root ? root_bits : 0U);
-  bits.is_root = 0;
+  const auto before = bits;
+  if (bits.is_hand != 0 && bits.asked != 0) {  // the tree still wants it
+    bits.is_hand = 0;
+    hand_.erase(wd);
+    return;
+  }
+  const bool is_inside = bits.is_root != 0 && inherited(table_.parent(node)) != 0 && accepts(node);
+  if (!is_inside) hand_[wd] |= before.asked | (before.is_root != 0 ? root_bits : 0U);
+  try {
+    bits.is_root = 0;
+    if (is_inside) {  // of a larger tree, which still wants it
+      update_wishes(node, false);
+    } else {
+      bits.asked = 0;
+      update_wishes_below(node);
+      bits.is_hand = 1;  // by the user's wish, so what is queued, and its IN_IGNORED, is still told
+    }
+  } catch (...) {
+    bits.is_root = before.is_root;
+    bits.asked = before.asked;
+    if (before.is_hand == 0) hand_.erase(wd);
+    throw;
+  }
   root_masks_.erase(wd);
-  if (!is_inside) bits.hole = 0;
-  if (is_inside) {  // of a larger tree, which still wants it
-    update_wishes(node, false);
-  } else {
-    bits.asked = 0;
-    update_wishes_below(node);
-    bits.is_hand = 1;  // by the user's wish, so what is queued, and its IN_IGNORED, is still told
-    hand_[wd] = asked;
+  if (!is_inside) {
+    bits.hole = 0;
     Watcher::remove(wd, ec);
   }
   end_call(!batch_.empty());
+} catch (const std::bad_alloc&) {
+  damage();
+  throw;
 }
 
 // What is below a name of several is found anew under the next of them.
-void AutoWatcher::remove_path(const std::filesystem::path& path, std::error_code& ec) {
+void AutoWatcher::remove_path(const std::filesystem::path& path, std::error_code& ec) try {
+  repair(ec);
+  if (ec) return;
   const NodeId node = table_.find(path.native());
   const bool is_shared = is_open() && is_watched(node) && table_.has_alias(table_.wd(node));
   if (!is_shared || table_.bits(node).asked == 0) return Watcher::remove_path(path, ec);
   ec.clear();
   detach(node);
   end_call(!batch_.empty());
+} catch (const std::bad_alloc&) {
+  damage();
+  throw;
 }
 
 // ---- reading
@@ -285,8 +312,10 @@ std::size_t AutoWatcher::readable() const {
 
 // What was queued before the read() was called is always taken, so that who reads until nothing
 // comes has it all; what others do meanwhile can go on for ever, and is left if time is up.
-Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
+Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) try {
   const Ending ending(*this);
+  if (is_damaged_) repair(ec);
+  if (ec) return Left::nothing;
   const std::size_t room = look_ahead_.room().size();
   const std::size_t pulled = pull(1, ec);
   if (ec) return Left::nothing;
@@ -303,6 +332,9 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) {
   end_call(false);  // the batch is delivered by who called
   if (!is_done || owed_ > 0 || (!is_all && !batch_.empty())) return Left::older;
   return has_more() ? Left::newer : Left::nothing;
+} catch (const std::bad_alloc&) {
+  damage();
+  throw;
 }
 
 // Interprets what is in the look-ahead by now, until the batch has `most` events. Returns whether
@@ -327,10 +359,10 @@ void AutoWatcher::end_call(bool has_batch) noexcept {
   const bool ready = has_batch || has_more();
   is_behind_ = is_behind_ || ready;
   if (ready == is_ready_) return;
-  is_ready_ = ready;
   std::uint64_t count = 1;
-  [[maybe_unused]] const ssize_t n = ready ? ::write(ready_.get(), &count, sizeof count)
-                                           : ::read(ready_.get(), &count, sizeof count);
+  const ssize_t n = ready ? ::write(ready_.get(), &count, sizeof count)
+                          : ::read(ready_.get(), &count, sizeof count);
+  if (n > 0) is_ready_ = ready;
 }
 
 // Pulls at least `bytes` into the look-ahead, if so many are queued; returns how many it pulled.
@@ -363,9 +395,18 @@ std::size_t AutoWatcher::pull(std::size_t bytes, std::error_code& ec) {
 }
 
 // Pulls what is queued at this moment: after it, the look-ahead holds all that happened before.
+std::size_t AutoWatcher::pull_queued(std::error_code& ec) {
+  std::size_t queued = instance_.readable(ec);
+  if (ec && is_open()) queued = max_pulled;  // who cannot be told how much takes all
+  return pull(queued, ec);
+}
+
+// What is not told then is missed by whoever asks the look-ahead.
 std::size_t AutoWatcher::pull_queued() {
   std::error_code ec;
-  return pull(instance_.readable(ec), ec);
+  const std::size_t pulled = pull_queued(ec);
+  if (ec) is_damaged_ = true;
+  return pulled;
 }
 
 }  // namespace inotify::inline v0

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <new>
 
 #include <inotify/auto_watcher.hpp>
 
@@ -31,7 +32,10 @@ void AutoWatcher::release(int wd) {
   std::error_code gone;
   instance_.rm_watch(wd, gone);  // EINVAL: the kernel was faster
   if (gone) return;
-  released_.insert(wd);
+  try {
+    released_.insert(wd);
+  } catch (const std::bad_alloc&) {  // then its end is told of a watch that nobody knows
+  }
   // A large tree that goes must not fill the queue with the ends of its watches.
   constexpr std::size_t many = 256;
   if (released_.size() % many == 0) pull_queued();

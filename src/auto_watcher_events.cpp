@@ -107,16 +107,17 @@ void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
   // The IN_IGNORED of a directory that only the tree wanted is nobody's business: its parent's
   // DELETE follows [23].
   auto& bits = table_.bits(node);
-  if (bits.is_root != 0 || bits.is_hand != 0) report(node, raw);
-  hand_.erase(raw.wd);
-  root_masks_.erase(raw.wd);
-  for (const NodeId name : table_.names_of(raw.wd)) {
+  const std::vector<NodeId> all = table_.names_of(raw.wd);
+  if (bits.is_root != 0 || bits.is_hand != 0) report(node, raw);  // nothing after it throws
+  for (const NodeId name : all) {
     table_.bits(name).is_root = 0;
     table_.bits(name).is_hand = 0;
     table_.bits(name).asked = 0;
     table_.bits(name).hole = 0;
     table_.unbind(name);
   }
+  hand_.erase(raw.wd);
+  root_masks_.erase(raw.wd);
 }
 
 // The watch ends with it, and under each of its names there is now what the mount has hidden.
@@ -162,6 +163,7 @@ void AutoWatcher::detach(NodeId node) {
       return;
     }
     if (bits.is_root != 0 || bits.is_hand != 0) report(one, {wd, IN_IGNORED, 0, {}});
+    bits.is_root = bits.is_hand = 0;
     hand_.erase(wd);
     root_masks_.erase(wd);
     release(wd);
@@ -187,7 +189,7 @@ void AutoWatcher::readmit(int wd) {
   const NodeId heir = table_.by_wd(wd);
   if (heir == no_node) return;
   auto& bits = table_.bits(heir);
-  bits.asked = bits.is_root != 0 ? root_masks_[wd] & IN_ALL_EVENTS : 0U;
+  bits.asked = bits.is_root != 0 ? root_mask(wd) & IN_ALL_EVENTS : 0U;
   const bool is_inside = inherited(table_.parent(heir)) != 0;
   if (bits.is_root == 0 && !is_inside) return;  // added by hand, for itself
   bits.wanted = 1;

@@ -5,6 +5,7 @@
 // kernel tells of something that may have been the reason, or when the user asks for it. It has no
 // watch, unless it is a root or has been added by itself; then `asked` is 0 until it is healed.
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <inotify/auto_watcher.hpp>
@@ -107,9 +108,11 @@ void AutoWatcher::on_access(NodeId node) {
   }
 }
 
-std::size_t AutoWatcher::retry_holes() {
+std::size_t AutoWatcher::retry_holes() try {
   const Ending ending(*this);
-  catch_up();
+  std::error_code ec;
+  catch_up(ec);
+  if (ec) detail::throw_error("retry_holes", ec);
   retry_below(no_node);
   retry_deferred();
   restore_forgotten();
@@ -118,6 +121,9 @@ std::size_t AutoWatcher::retry_holes() {
     return !table_.is_live(entry.first) || table_.bits(entry.first).hole == 0;
   });
   return causes_.size();
+} catch (const std::bad_alloc&) {
+  damage();
+  throw;
 }
 
 }  // namespace inotify::inline v0

@@ -1,5 +1,6 @@
 // Overflow: nothing is believed any more, and the disk is asked anew.
 #include <inotify/auto_watcher.hpp>
+#include <inotify/detail/kernel_watches.hpp>
 #include <inotify/detail/override.hpp>
 
 namespace inotify::inline v0 {
@@ -29,13 +30,17 @@ void AutoWatcher::on_overflow() {
   for (const int wd : dead_watches(ec)) {
     if (table_.by_wd(wd) != no_node) on_self(table_.by_wd(wd), {wd, IN_IGNORED, 0, {}});
   }
+  if (ec && ec != std::errc::no_such_file_or_directory) is_damaged_ = true;  // asked again
   std::vector<NodeId> roots;
   table_.for_each([&](NodeId node) {
     const bool is_outermost = inherited(table_.parent(node)) == 0;
     if (table_.bits(node).is_root != 0 && is_watched(node) && is_outermost) roots.push_back(node);
   });
   if (roots.empty()) report(no_node, {-1, IN_Q_OVERFLOW, 0, {}});
-  for (const NodeId root : roots) report(root, {-1, IN_Q_OVERFLOW, 0, {}});
+  for (const NodeId root : roots) {
+    report(root, {-1, IN_Q_OVERFLOW, 0, {}});
+    table_.bits(root).asked = wish(root, false) & IN_ALL_EVENTS;
+  }
   const detail::Override announcing(announce_, options_.overflow == OverflowPolicy::announce);
   for (const NodeId root : roots) {  // all, for things move from one to another
     if (table_.is_live(root)) forget_below(root);
@@ -57,9 +62,8 @@ void AutoWatcher::forget(NodeId node) {
     if (!is_watched(one)) return;
     const int wd = table_.wd(one);
     if (table_.has_alias(wd) && table_.by_wd(wd) == one) shared.push_back(wd);
-    Old& old = old_[wd];
     const auto& bits = table_.bits(one);
-    if (old.paths.empty()) old.bits = bits;
+    Old& old = old_.try_emplace(wd, Old{bits, {}}).first->second;
     old.bits.is_root |= bits.is_root;
     old.bits.is_hand |= bits.is_hand;
     old.paths.push_back(table_.path(one));
@@ -85,7 +89,7 @@ void AutoWatcher::restore_old(bool is_last_try) {
       continue;
     }
     if (table_.by_wd(wd) == no_node) {
-      if (old.bits.is_root != 0 || old.bits.is_hand != 0) {
+      if ((old.bits.is_root != 0 || old.bits.is_hand != 0) && !old.paths.empty()) {
         batch_.add(old.paths.front(), {}).mask = IN_IGNORED;
       }
       hand_.erase(wd);
@@ -117,6 +121,68 @@ bool AutoWatcher::restore(int wd, const Old& old) {
     reenter_root(node);
   }
   return true;
+}
+
+// ---- what could not be done to its end
+
+// An error, or std::bad_alloc, has ended a call half-way. The table is as valid as ever, but need not be
+// what the kernel has, or what is on disk. The user's wishes are in it, in `hand_`, `root_masks_` and
+// `old_`; all else can be had anew.
+void AutoWatcher::damage() noexcept {
+  is_damaged_ = true;
+  end_call(!batch_.empty());
+}
+
+// As after an overflow, for that is what has happened to the consumer: nothing is believed any more.
+void AutoWatcher::repair(std::error_code& ec) {
+  ec.clear();
+  if (!is_damaged_ || !is_open()) return;
+  pull_queued(ec);
+  if (!ec) compare_with_kernel(ec);
+  if (ec) return;
+  is_damaged_ = false;
+  if (table_.size() == 0 && old_.empty()) return look_ahead_.clear();  // there was nothing to lose
+  on_overflow();
+  drop_unwanted();
+}
+
+// Ends the watches that nobody knows, and takes over the masks of the others.
+void AutoWatcher::compare_with_kernel(std::error_code& ec) {
+  const auto compare = [&](detail::KernelWatch watch) {
+    const NodeId node = table_.by_wd(watch.wd);
+    std::error_code gone;
+    if (node != no_node) {
+      const Mask mask = watch.mask & (IN_ALL_EVENTS | IN_EXCL_UNLINK);
+      table_.set_mask(node, table_.mask(node) | mask);
+    } else if (!old_.contains(watch.wd)) {
+      instance_.rm_watch(watch.wd, gone);
+    }
+  };
+  detail::for_each_kernel_watch(instance_.fileno(), compare, ec);
+  if (ec == std::errc::no_such_file_or_directory) ec.clear();  // without /proc nobody knows
+}
+
+// What is in no tree and was not added by hand: a root or a file that was about to be.
+void AutoWatcher::drop_unwanted() {
+  std::vector<NodeId> unwanted;
+  table_.for_each([&](NodeId node) {
+    const auto& bits = table_.bits(node);
+    const NodeId first = is_watched(node) ? table_.by_wd(table_.wd(node)) : node;
+    const bool is_users =
+        bits.is_root != 0 || table_.bits(first).is_root != 0 || table_.bits(first).is_hand != 0;
+    if (!is_users && inherited(table_.parent(node)) == 0) unwanted.push_back(node);
+  });
+  for (auto it = unwanted.rbegin(); it != unwanted.rend(); ++it) {  // children first
+    if (!table_.is_live(*it)) continue;  // it went with the last of its children
+    auto& bits = table_.bits(*it);
+    bits.wanted = bits.untold = bits.hole = 0;
+    bits.asked = 0;
+    if (is_watched(*it)) {
+      unbind(*it);
+    } else {
+      table_.prune(*it);
+    }
+  }
 }
 
 }  // namespace inotify::inline v0

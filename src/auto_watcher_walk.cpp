@@ -7,6 +7,7 @@
 // already, an error) is forgotten again, and entered with care; of what is found there, the bulk is
 // tried again.
 #include <exception>
+#include <new>
 #include <utility>
 
 #include <inotify/auto_watcher.hpp>
@@ -18,6 +19,20 @@ namespace inotify::inline v0 {
 using detail::Crew;
 using detail::no_node;
 using detail::TreeScan;
+
+namespace {
+
+void pass_bad_alloc(const std::exception_ptr& thrown) {
+  if (thrown == nullptr) return;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {
+  }
+}
+
+}  // namespace
 
 // Watches what is wanted, and all below. The user's filter is not asked in a thread that is not his.
 void AutoWatcher::walk() {
@@ -77,7 +92,8 @@ std::size_t AutoWatcher::scan(Crew& crew, std::size_t most) {
   return names.size();
 }
 
-// Has the crew go through all that `scans` come to.
+// Has the crew go through all that `scans` come to. What the user's functions throw is thrown when all
+// that is known by then has been taken over; std::bad_alloc at once, for then the tree is walked anew.
 void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
   const detail::Override scanning(is_scanning_, true);
   std::size_t running = 0;
@@ -101,11 +117,14 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
     Scan& one = scans[crew.wait(thrown)];
     --running;
     one.is_running = false;
+    pass_bad_alloc(thrown);
     if (thrown != nullptr && error == nullptr) error = thrown;
     try {
       if (error != nullptr) one.scan.abandon(one.notes);
       adopt(one.notes);
       if (error == nullptr && options_.progress) options_.progress(walk_->directories);
+    } catch (const std::bad_alloc&) {
+      throw;
     } catch (...) {
       if (error == nullptr) error = std::current_exception();
       one.notes = {};

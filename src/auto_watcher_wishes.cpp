@@ -16,7 +16,7 @@ Mask AutoWatcher::inherited(NodeId parent) const noexcept {
 // as part of the tree above it.
 Mask AutoWatcher::wish(NodeId node, bool is_refused) {
   Mask mask = is_refused ? 0U : inherited(table_.parent(node)) & IN_ALL_EVENTS;
-  if (table_.bits(node).is_root != 0) mask |= root_masks_[table_.wd(node)];
+  if (table_.bits(node).is_root != 0) mask |= root_mask(table_.wd(node));
   return mask & IN_ALL_EVENTS;
 }
 

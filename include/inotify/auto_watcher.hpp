@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include <inotify/detail/directory.hpp>
+#include <inotify/detail/fifo.hpp>
 #include <inotify/detail/look_ahead.hpp>
 #include <inotify/detail/tree_scan.hpp>
 #include <inotify/detail/unique_fd.hpp>
@@ -78,6 +78,11 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 ///
 /// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
 /// tells it.
+///
+/// When memory runs out, std::bad_alloc comes out, and the next call goes on as after an overflow: what
+/// could not be kept is told as one of each root, and all is looked at anew. What add() and add_all()
+/// were asked for is kept, once they have returned. Nothing is leaked, and no watch is left that nobody
+/// knows. close(), moves and destructors never fail.
 ///
 /// fileno() is readable as long as anything is to be delivered. It is not the inotify descriptor;
 /// do not read from it. Needs a mounted /proc. Errors, thread safety: as for Watcher. Source:
@@ -202,14 +207,16 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   // Whether collect() has something to do though nothing comes.
   [[nodiscard]] bool has_more() const noexcept {
-    return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty() || !old_.empty();
+    return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty() || !old_.empty() ||
+           is_damaged_;
   }
   void open_epoll(std::error_code& ec);
   void end_call(bool has_batch) noexcept;
   std::size_t pull(std::size_t bytes, std::error_code& ec);
   std::size_t pull_queued();
+  std::size_t pull_queued(std::error_code& ec);
   bool interpret_pulled(std::size_t most);
-  void catch_up();
+  void catch_up(std::error_code& ec);
   bool is_outdated(std::string_view path);
   int watch_current(const std::filesystem::path& path, Mask mask, const std::function<int()>& set,
                     bool& is_current, std::error_code& ec);
@@ -334,6 +341,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_wishes.cpp: what the consumer wants of each directory
 
   [[nodiscard]] Mask inherited(NodeId parent) const noexcept;
+  [[nodiscard]] Mask root_mask(int wd) const noexcept {
+    const auto it = root_masks_.find(wd);
+    return it == root_masks_.end() ? 0 : it->second;
+  }
   Mask wish(NodeId node, bool is_refused);
   bool accepts(NodeId node);
   bool accepts(int wd, std::string_view path, std::string_view name);
@@ -348,6 +359,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_overflow.cpp
 
   void on_overflow();
+  void damage() noexcept;
+  void repair(std::error_code& ec);
+  void compare_with_kernel(std::error_code& ec);
+  void drop_unwanted();
   void forget(NodeId node);
   void forget_below(NodeId top);
   void restore_old(bool is_last_try);
@@ -368,6 +383,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   detail::UniqueFd epoll_;  // over the inotify descriptor and ready_
   detail::UniqueFd ready_;  // an eventfd: something pulled or found is not delivered yet
   bool is_ready_ = false;
+  bool is_damaged_ = false;  // by what could not be done to its end: see repair()
 
   detail::LookAhead look_ahead_;
   std::unordered_map<int, Mask> hand_;        // what add() asked for, by wd
@@ -378,7 +394,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   // Directories to enter: nodes with `wanted` set. An id in these lists whose node is no longer
   // wanted is stale and skipped.
-  std::deque<NodeId> todo_;
+  detail::Fifo<NodeId> todo_;
   std::vector<std::pair<NodeId, std::error_code>>
       deferred_;  // to be tried again when the look-ahead is empty
   bool is_retry_ = false;
