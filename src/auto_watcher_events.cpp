@@ -65,11 +65,8 @@ bool AutoWatcher::act(NodeId node, const RawEvent& raw) {
     on_moved_from(node, raw);
   } else if ((raw.mask & IN_MOVED_TO) != 0) {
     on_moved_to(node, raw);
-  } else if ((raw.mask & IN_ATTRIB) != 0 && raw.is_dir() && !causes_.empty()) {
-    tell(node, raw);
-    on_access(table_.child(node, raw.name));
   } else {
-    return false;
+    return on_attrib(node, raw);
   }
   return true;
 }

@@ -96,6 +96,14 @@ void AutoWatcher::retry_below(NodeId top) {
   enter_wanted();
 }
 
+// Returns whether it was a directory's, and is reported.
+bool AutoWatcher::on_attrib(NodeId parent, const RawEvent& raw) {
+  if ((raw.mask & IN_ATTRIB) == 0 || !raw.is_dir() || causes_.empty()) return false;
+  tell(parent, raw);
+  on_access(table_.child(parent, raw.name));
+  return true;
+}
+
 // The access to a directory may have changed, and with it that to all below: its IN_ATTRIB, or the
 // IN_MOVE_SELF that takes it to another place.
 void AutoWatcher::on_access(NodeId node) {

@@ -305,6 +305,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   bool watch_permissions(NodeId node);
   void retry(NodeId hole);
   void retry_below(NodeId top);
+  bool on_attrib(NodeId parent, const RawEvent& raw);
   void on_access(NodeId node);
 
   // ---- auto_watcher_walk.cpp: watching what is at rest, in bulk
