@@ -77,7 +77,7 @@ bool EventGen::advance() {
   }
   if (!terminal) return true;
   is_done_ = true;
-  throw *terminal;
+  throw TerminalEvent(*terminal);
 }
 
 }  // namespace inotify::inline v0
