@@ -408,7 +408,8 @@ class INOTIFY_API WalkRange {
   bool done_ = false;
 
   // The directory that was reached last. Closed at the end of a step, lest it delay the DELETE_SELF
-  // of what is removed between two (src/KERNEL.md#7); add_all, which takes all steps at once, keeps it.
+  // of what is removed between two (src/KERNEL.md#7); add_all, which takes all steps at once, keeps
+  // it.
   detail::Directory reached_{};
   int reached_wd_ = -1;
   bool keeps_open_ = false;
