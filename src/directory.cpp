@@ -72,7 +72,11 @@ Directory::Directory(int at, const char* path, Use use, bool follow, std::error_
     path += slash + 1;
   }
   fd_ = open_at(at, path, flags);
-  ec = is_open() ? std::error_code{} : make_error(errno);
+  if (!is_open()) {
+    ec = make_error(errno);
+  } else if (ec) {
+    ec.clear();
+  }
 }
 
 Directory Directory::duplicate(std::error_code& ec) const {
@@ -110,7 +114,7 @@ void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void
                           std::error_code& ec, bool end_shows) {
   is_listed_ = true;
   alignas(dirent64) std::array<std::byte, 32 * 1024> buffer;
-  ec.clear();
+  if (ec) ec.clear();
   for (bool is_over = false; !is_over;) {
     const ssize_t size =
         uninterrupted([&] { return ::getdents64(fd(), buffer.data(), buffer.size()); });
@@ -122,13 +126,14 @@ void Directory::list_with(void (*visit)(void*, const char*, unsigned char), void
       at += entry->d_reclen;
       is_over = end_shows && is_end(entry->d_off);
       if (is_dots(entry->d_name)) continue;
-      unsigned char type = entry->d_type;
-      std::error_code unknown;
-      if (type == DT_UNKNOWN) {  // some file systems leave it out
-        type = type_of(entry->d_name, unknown);
-        if (type == DT_UNKNOWN && !unknown) continue;  // removed meanwhile
+      if (entry->d_type != DT_UNKNOWN) {
+        visit(context, entry->d_name, entry->d_type);
+        continue;
       }
-      visit(context, entry->d_name, type);
+      std::error_code unknown;  // some file systems leave the type out
+      const unsigned char type = type_of(entry->d_name, unknown);
+      const bool is_removed = type == DT_UNKNOWN && !unknown;
+      if (!is_removed) visit(context, entry->d_name, type);
     }
   }
 }

@@ -93,11 +93,17 @@ int Instance::add_watch(const char* path, Mask mask) {
 }
 
 int Instance::add_watch(const char* path, Mask mask, std::error_code& ec) noexcept {
-  const int wd =
-      checked(detail::uninterrupted([&] { return ::inotify_add_watch(fileno(), path, mask); }), ec);
+  const int wd = ::inotify_add_watch(fileno(), path, mask);
+  if (wd >= 0) [[likely]] {
+    if (ec) ec.clear();  // a call, for a code that is clear already as often as not
+    return wd;
+  }
+  const int error = errno;
+  if (error == EINTR) return add_watch(path, mask, ec);
   // It is not that what is to be watched does not exist.
-  if (ec.value() == ENOENT && detail::DescriptorPath::lacks_proc(path)) ec = make_error(ENOSYS);
-  return wd;
+  const bool lacks_proc = error == ENOENT && detail::DescriptorPath::lacks_proc(path);
+  ec = make_error(lacks_proc ? ENOSYS : error);
+  return -1;
 }
 
 void Instance::rm_watch(int wd) {

@@ -167,18 +167,24 @@ void TreeScan::list(Notes& notes, Directory& directory, bool is_known, std::erro
   const Number number = notes.list[head].directory;
   unwatched_.clear();
   watched_ = 0;
-  std::error_code unknown;
+  int unknown = 0;
+  const auto look_again = [&](const char* name) {
+    std::error_code failed;
+    const unsigned char type = directory.type_of(name, failed);
+    if (failed) unknown = failed.value();
+    return type;
+  };
   directory.list(
       [&](const char* name, unsigned char type) {
-        if (type == DT_UNKNOWN && !unknown) type = directory.type_of(name, unknown);
-        if (type == DT_DIR) {
-          unwatched_.insert(unwatched_.end(), name, name + std::strlen(name) + 1);
-        } else if (options_.is_full) {
-          add(notes, {number, 0, -1, 0, 0, 0, type}, name);
+        if (type != DT_DIR) {
+          if (type == DT_UNKNOWN) type = look_again(name);
+          if (type != DT_DIR && options_.is_full) add(notes, {number, 0, -1, 0, 0, 0, type}, name);
+          if (type != DT_DIR) return;
         }
+        unwatched_.insert(unwatched_.end(), name, name + std::strlen(name) + 1);
       },
       ec, is_known);
-  if (!ec) ec = unknown;
+  if (unknown != 0 && !ec) ec = make_error(unknown);
   if (!ec) return;
   unwatched_.clear();
   notes.list.resize(head + 1);
