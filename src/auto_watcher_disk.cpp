@@ -120,7 +120,10 @@ bool AutoWatcher::pull_rename(NodeId node) {
     table_.path(node, path_);
   } while (!open_as(node, path_, ec));
   if (opened_.is_open()) opened_.fence();
-  return pull_queued() > 0;
+  // The IN_IGNORED of a watch that was refused, as at each try under a mount, is no news.
+  const std::size_t before = look_ahead_.bytes();
+  pull_queued();
+  return look_ahead_.bytes() > before;
 }
 
 // Where a node is by now, if renames that are still to come have moved it or a directory above it:
