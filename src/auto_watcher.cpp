@@ -72,12 +72,17 @@ void AutoWatcher::open_epoll(std::error_code& ec) {
     event.events = EPOLLIN;
     if (!ec && ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) ec = make_error(errno);
   }
+  if (!ec) mounts_.open(epoll_.get(), ec);
 }
 
 void AutoWatcher::close() noexcept {
   Watcher::close();
   epoll_.reset();
   ready_.reset();
+  mounts_.close();
+  mounts_below_.clear();
+  entered_.clear();
+  mounts_due_ = false;
   look_ahead_.clear();
   old_.clear();
   is_damaged_ = false;
@@ -170,6 +175,8 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   if (!ec && !is_open()) ec = make_error(EBADF);
   if (ec) throw_add_error(path, mask, ec);
 
+  ask_mounts();
+  if (mounts_due_) follow_mounts();
   const Mask asked = mask & IN_ALL_EVENTS;
   const Mask kept = asked | follow_bits | root_bits | IN_ATTRIB | (mask & IN_EXCL_UNLINK);
   Directory directory;
@@ -188,6 +195,8 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   table_.bits(root).is_root = 1;
   table_.bits(root).asked = wish(root, is_refused) & IN_ALL_EVENTS;
 
+  const bool is_outermost = inherited(table_.parent(root)) == 0;
+  if (is_outermost) note_mounts(root);
   Walk walk{root, {wd}};
   try {
     const detail::Override<Walk*> walking(walk_, &walk);
@@ -195,6 +204,9 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
       const bool was_hole = table_.bits(root).hole != 0;
       const detail::Override announcing(announce_, options_.announce || was_hole);
       enter_root(root, std::move(directory), fresh_wd, ec);
+      ask_mounts();
+      if (mounts_due_) follow_mounts();
+      if (is_outermost) find_nodes_of_mounts();
       retry_deferred();
     }
     for (const NodeId hole : walk.holes_left) {
@@ -329,6 +341,7 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) try {
     // to hold its lock for as long, at each read().
     owed_ = is_all ? 0 : instance_.readable(ec);
   }
+  look_at_mounts(is_done && is_all && look_ahead_.empty());
   end_call(false);  // the batch is delivered by who called
   if (!is_done || owed_ > 0 || (!is_all && !batch_.empty())) return Left::older;
   return has_more() ? Left::newer : Left::nothing;
@@ -347,6 +360,8 @@ bool AutoWatcher::interpret_pulled(std::size_t most) {
     interpret(*raw);
   }
   if (look_ahead_.empty()) {
+    if (!deferred_.empty()) ask_mounts();  // which may be why it was not found
+    if (mounts_due_ && !deferred_.empty()) follow_mounts();
     retry_deferred();
     if (look_ahead_.empty()) restore_old(true);
   }

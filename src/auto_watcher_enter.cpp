@@ -187,6 +187,7 @@ detail::NodeId AutoWatcher::take_over(NodeId node, int wd, Mask mask) {
   table_.set_mask(followed, table_.mask(followed) | mask);
   table_.bits(node).wanted = 0;
   table_.bits(node).hole = 0;
+  note_entered(node);
   auto& bits = table_.bits(followed);
   bits.asked = wish(node, false) & IN_ALL_EVENTS;
   bits.is_hand = hand_.contains(wd);
@@ -231,6 +232,7 @@ void AutoWatcher::add_alias(NodeId node, int wd, Mask mask) {
   auto& bits = table_.bits(node);
   bits.wanted = bits.untold = bits.hole = 0;
   bits.asked = wish(node, false) & IN_ALL_EVENTS;
+  note_entered(node);
 }
 
 // Whether a directory is no longer to be found under its name, though no event to come says so: one

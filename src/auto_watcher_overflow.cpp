@@ -52,6 +52,8 @@ void AutoWatcher::on_overflow() {
     reenter_root(root);
   }
   restore_old(false);
+  for (auto& [identity, mount] : mounts_below_) mount.node = no_node;
+  mounts_due_ = mounts_.is_open();
 }
 
 // Forgets a directory and what is below it. A watch that is met again by the new walk is taken over as

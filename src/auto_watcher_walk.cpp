@@ -6,6 +6,7 @@
 // What no event touches is as it was seen. The rest (a name that is touched, a watch that is known
 // already, an error) is forgotten again, and entered with care; of what is found there, the bulk is
 // tried again.
+#include <cerrno>
 #include <exception>
 #include <new>
 #include <utility>
@@ -98,6 +99,7 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
   const detail::Override scanning(is_scanning_, true);
   std::size_t running = 0;
   const auto start = [&](std::size_t i) {
+    if (std::exchange(scans[i].is_doubtful, false)) scans[i].scan.doubt();
     scans[i].is_running = true;
     crew.start(i, [&one = scans[i]] { one.has_more = one.scan.fill(one.notes); });
     ++running;
@@ -121,6 +123,7 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
     if (thrown != nullptr && error == nullptr) error = thrown;
     try {
       if (error != nullptr) one.scan.abandon(one.notes);
+      doubt_mounted(one, scans);
       adopt(one.notes);
       if (error == nullptr && options_.progress) options_.progress(walk_->directories);
     } catch (const std::bad_alloc&) {
@@ -144,6 +147,22 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
   if (error != nullptr) std::rethrow_exception(error);
 }
 
+// A mount that has come or gone while a scan was at work may have had it watch one directory and list
+// another: what it has noted is not believed, and what it has watched and not listed yet it compares.
+void AutoWatcher::doubt_mounted(Scan& scan, std::vector<Scan>& scans) {
+  if (mounts_.has_changed()) {
+    mounts_due_ = true;
+    note_mounts(no_node);
+    for (Scan& one : scans) one.is_doubtful = true;
+  }
+  if (!std::exchange(scan.is_doubtful, false)) return;
+  scan.scan.doubt();
+  for (TreeScan::Note& note : scan.notes.list) {
+    const bool is_believed = note.size != 0 && note.wd < 0;  // a file, or refused by the filter
+    if (note.error == 0 && !is_believed) note.error = ESTALE;
+  }
+}
+
 // Takes over what is plain of what a scan has noted.
 void AutoWatcher::adopt(const TreeScan::Notes& notes) {
   for (const TreeScan::Note& note : notes.list) {
@@ -157,6 +176,7 @@ void AutoWatcher::adopt(const TreeScan::Notes& notes) {
     const NodeId directory = nodes[note.directory];
     const std::string_view name = notes.name(note);
     if (name.empty()) {
+      disown(note.wd);
       if (directory != no_node && (note.error != 0 || is_unsettled(directory))) {
         enter_anew(directory);
         nodes[note.directory] = no_node;

@@ -163,7 +163,13 @@ Instance::Wake Instance::wait(std::chrono::milliseconds timeout) {
 }
 
 Instance::Wake Instance::wait(std::chrono::milliseconds timeout, std::error_code& ec) noexcept {
-  if (is_open()) return waker_.wait(fileno(), timeout, ec);
+  bool is_urgent = false;
+  return wait_with(-1, is_urgent, timeout, ec);
+}
+
+Instance::Wake Instance::wait_with(int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
+                                   std::error_code& ec) noexcept {
+  if (is_open()) return waker_.wait(fileno(), urgent, is_urgent, timeout, ec);
   ec = make_error(EBADF);  // poll(2) would ignore a negative descriptor and wait for ever
   return Wake::timeout;
 }

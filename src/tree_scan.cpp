@@ -153,7 +153,14 @@ void TreeScan::enter(Notes& notes) {
   }
   pending_.pop_back();
   names_.resize(pending.name);
-  add(notes, {pending.number, 0, -1, ec.value(), 0, 0, DT_DIR}, {});
+  int wd = -1;
+  if (!ec && is_doubtful_) {
+    const Mask mask = options_.mask & ~Mask{IN_DONT_FOLLOW};
+    wd = instance_->add_watch(DescriptorPath(directory.fd()).c_str(), mask, ec);
+    if (wd == pending.wd) wd = -1;
+    if (wd >= 0) ec = make_error(ESTALE);
+  }
+  add(notes, {pending.number, 0, wd, ec.value(), 0, 0, DT_DIR}, {});
   if (ec) return;
   list(notes, directory, level.is_known && pending.is_same_device, ec);
   if (unwatched_.empty())
@@ -217,6 +224,7 @@ void TreeScan::abandon(Notes& notes) {
 
 // From the level nearest to the top: what is there is likely to have the most below it.
 bool TreeScan::take_half(TreeScan& other) {
+  is_doubtful_ = is_doubtful_ || other.is_doubtful_;
   auto& theirs = other.pending_;
   for (std::size_t i = 0; i < other.levels_.size(); ++i) {
     const Level& level = other.levels_[i];

@@ -19,18 +19,20 @@ Waker::Waker(std::error_code& ec) noexcept : fd_(::eventfd(0, EFD_CLOEXEC | EFD_
   ec = fd_ ? std::error_code{} : make_error(errno);
 }
 
-Wake Waker::wait(int fd, std::chrono::milliseconds timeout, std::error_code& ec) const noexcept {
+Wake Waker::wait(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
+                 std::error_code& ec) const noexcept {
   const Deadline deadline(timeout);
   const auto left = [&]() -> int {
     if (deadline.is_endless()) return -1;
     return static_cast<int>(std::min<std::int64_t>(deadline.left().count(), INT_MAX));
   };
-  std::array<pollfd, 2> fds{{{fd, POLLIN, 0}, {fd_.get(), POLLIN, 0}}};
+  std::array<pollfd, 3> fds{{{fd, POLLIN, 0}, {fd_.get(), POLLIN, 0}, {urgent, POLLPRI, 0}}};
   int ready = 0;
   do {
-    ready = ::poll(fds.data(), fds.size(), left());
+    ready = ::poll(fds.data(), urgent < 0 ? 2 : 3, left());
   } while (ready < 0 && errno == EINTR);
   ec = ready < 0 ? make_error(errno) : std::error_code{};
+  is_urgent = ready > 0 && fds[2].revents != 0;
   if (ready <= 0) return Wake::timeout;
   if ((fds[1].revents & POLLIN) != 0) {
     std::uint64_t count = 0;

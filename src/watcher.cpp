@@ -235,7 +235,7 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
   if (const std::size_t kept = std::min(std::exchange(kept_, 0), delivered_.size()); kept > 0)
     return delivered_.events().last(kept);
   const auto wait = [&](milliseconds limit) {
-    const Instance::Wake wake = instance_.wait(limit, ec);
+    const Instance::Wake wake = this->wait(limit, ec);
     interrupted_ = wake == Instance::Wake::interrupt;
     return wake;
   };
@@ -284,7 +284,7 @@ const Event* Watcher::next(milliseconds timeout) {
 
 const Event* Watcher::next(milliseconds timeout, std::error_code& ec) {
   if (kept_ == 0) {
-    const Instance::Wake wake = instance_.wait(milliseconds::zero(), ec);
+    const Instance::Wake wake = wait(milliseconds::zero(), ec);
     interrupted_ = wake == Instance::Wake::interrupt;
     if (ec || interrupted_) return nullptr;
     is_behind_ = is_behind_ || wake == Instance::Wake::events;

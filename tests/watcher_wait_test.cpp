@@ -9,6 +9,7 @@
 #include <inotify/watcher.hpp>
 #include <string>
 #include <system_error>
+#include <type_traits>
 
 #include "support/faults.hpp"
 #include "support/temp_dir.hpp"
@@ -29,6 +30,9 @@ class WaitOf : public testing::Test {
 
   test::TempDir dir_;
   Any watcher_;
+  // An AutoWatcher's read() that leaves nothing to be read has asked whether a mount has come or gone:
+  // if it has not waited, with a call of its own.
+  static constexpr int asks = std::is_same_v<Any, AutoWatcher> ? 1 : 0;
 };
 using Watchers = testing::Types<Watcher, AutoWatcher>;
 TYPED_TEST_SUITE(WaitOf, Watchers);
@@ -53,9 +57,9 @@ TYPED_TEST(WaitOf, WhatIsThereIsTakenWithoutWaiting) {
   int polls = 0;
   const Fault counting(Call::poll, [&](int nth) { polls = nth; });
   EXPECT_EQ(this->watcher_.read(0ms).size(), 1U);
-  EXPECT_EQ(polls, 0);
+  EXPECT_EQ(polls, this->asks);
   EXPECT_TRUE(this->watcher_.read(0ms).empty());
-  EXPECT_EQ(polls, 0);
+  EXPECT_EQ(polls, 2 * this->asks);
 }
 
 TYPED_TEST(WaitOf, IsBehindUntilTheRestHasBeenRead) {
@@ -68,7 +72,7 @@ TYPED_TEST(WaitOf, IsBehindUntilTheRestHasBeenRead) {
   EXPECT_LT(read, files) << "too few for two batches";
   while (this->watcher_.is_behind()) read += this->watcher_.read(1h).size();
   EXPECT_EQ(read, files);
-  EXPECT_EQ(polls, 0);
+  EXPECT_EQ(polls, this->asks) << "at the end alone";
 }
 
 TYPED_TEST(WaitOf, IsNotBehindOnceItIsClosed) {
@@ -97,7 +101,7 @@ TYPED_TEST(WaitOf, ANotifierPausesOnceForAllThatHasGathered) {
     ++cycles;
     return seen == files;
   });
-  EXPECT_EQ(polls, 2) << "for the first event, and for more";
+  EXPECT_EQ(polls, 2 + 2 * this->asks) << "for the first event, and for more";
   EXPECT_GT(cycles, 1);
 }
 

@@ -16,6 +16,7 @@
 #include <inotify/detail/directory.hpp>
 #include <inotify/detail/fifo.hpp>
 #include <inotify/detail/look_ahead.hpp>
+#include <inotify/detail/mount_watch.hpp>
 #include <inotify/detail/tree_scan.hpp>
 #include <inotify/detail/unique_fd.hpp>
 #include <inotify/watcher.hpp>
@@ -57,6 +58,11 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 ///     and its content reported.
 ///   - Only what was asked for is delivered; the library's own listing is not. But IN_MOVE_SELF,
 ///     IN_DELETE_SELF and IN_UNMOUNT of a root always are, for the paths below may be true no more.
+///   - Mounts: what is mounted on a directory or file below a root, and what an unmount uncovers (also
+///     of a bind mount, also a lazy one), takes its place in the stream when it has been noticed: a
+///     `synthetic` IN_DELETE, a `synthetic` IN_CREATE, and for a directory all that it holds, watched from
+///     then on. With `one_file_system` it ends at the name. A directory with two names, by a bind mount,
+///     is reported under one of them, and under the other once that is gone.
 ///
 /// To follow a tree it asks the kernel for IN_CREATE, IN_DELETE, IN_MOVE and IN_MOVE_SELF as well,
 /// so the mask of a watch may be wider than what was asked for. OPEN, ACCESS and CLOSE_NOWRITE of a
@@ -75,6 +81,14 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// directories have IN_ATTRIB in their kernel mask, too. Where the kernel does not tell (a limit has
 /// been raised, descriptors have been closed, a directory above the root may be searched), call
 /// retry_holes().
+///
+/// Mounts are noticed by /proc/self/mountinfo, in the namespace of the thread that made the watcher: while
+/// read() waits, and otherwise by one poll(2) in each read() that leaves nothing to be read, and in one
+/// of 16 of the others. Without that file (no /proc, a chroot) a mount is noticed only when what it
+/// touches is listed again, by an overflow or add_all. Not followed: a mount over a root itself or above
+/// it, which hides the root as a rename of it does; and what is mounted below the second name of a
+/// directory that has two. A mount wakes a poller of fileno() once, even one elsewhere, of which read()
+/// then says nothing.
 ///
 /// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
 /// tells it.
@@ -160,6 +174,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   int add_by(const Setter& by, const std::filesystem::path& path, Mask mask,
              std::error_code& ec) override;
   Left collect(bool is_first, std::error_code& ec) override;
+  Instance::Wake wait(milliseconds timeout, std::error_code& ec) override;
 
  private:
   using Entry = detail::LookAhead::Entry;
@@ -208,7 +223,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // Whether collect() has something to do though nothing comes.
   [[nodiscard]] bool has_more() const noexcept {
     return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty() || !old_.empty() ||
-           is_damaged_;
+           is_damaged_ || mounts_due_;
   }
   void open_epoll(std::error_code& ec);
   void end_call(bool has_batch) noexcept;
@@ -315,10 +330,12 @@ class INOTIFY_API AutoWatcher : public Watcher {
     detail::TreeScan::Notes notes{};
     bool has_more = false;
     bool is_running = false;
+    bool is_doubtful = false;  // a mount has come or gone since its work under way began
   };
   void walk();
   std::size_t scan(detail::Crew& crew, std::size_t most);
   void run(detail::Crew& crew, std::vector<Scan>& scans);
+  void doubt_mounted(Scan& scan, std::vector<Scan>& scans);
   void adopt(const detail::TreeScan::Notes& notes);
   NodeId adopt(NodeId parent, std::string_view name, const detail::TreeScan::Note& note);
   bool is_unsettled(NodeId node);
@@ -356,6 +373,27 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void update_wishes_below(NodeId top);
   void widen(NodeId node);
   void reenter(NodeId node);
+
+  // ---- auto_watcher_mounts.cpp: what is mounted in the tree, and unmounted
+
+  struct Mount {
+    std::string point{};
+    NodeId node = detail::no_node;  // what is watched there, wherever it is renamed to
+    bool is_present = true;         // in the last list
+    bool is_news = false;           // it has come or gone, and that is not dealt with yet
+  };
+  void note_entered(NodeId node);
+  void ask_mounts();
+  void look_at_mounts(bool is_drained);
+  void find_real_roots();
+  void note_mounts(NodeId new_root);
+  NodeId find_point(std::string_view point, std::string_view& name, bool& is_settled);
+  void find_nodes_of_mounts();
+  void follow_mounts();
+  bool follow_noted();
+  bool look_at(Mount& mount);
+  bool look_at_node(NodeId node);
+  bool look_at_name(NodeId parent, std::string_view name, bool has_changed);
 
   // ---- auto_watcher_overflow.cpp
 
@@ -414,6 +452,14 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
   // Watches forgotten in an overflow and not met again yet, by wd.
   std::unordered_map<int, Old> old_;
+
+  detail::MountWatch mounts_;
+  bool mounts_due_ = false;  // a mount has come or gone, and that is not dealt with yet
+  bool has_waited_ = false;  // the last wait() has asked mounts_, and nothing since
+  unsigned looks_ = 0;
+  std::unordered_map<std::uint64_t, Mount> mounts_below_;  // the roots, by MountWatch's identity
+  std::vector<NodeId> entered_;                            // since mounts_ was last asked
+  std::vector<std::pair<std::string, NodeId>> real_roots_;
 
   // Of an add_all under way: its root, the watches it set, the holes it found; and of the scan it is at, the
   // kernel's mask, and the directories by their numbers.

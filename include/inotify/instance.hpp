@@ -21,6 +21,8 @@ namespace inotify::inline v0 {
 INOTIFY_API std::size_t bytes_readable(int fd);
 INOTIFY_API std::size_t bytes_readable(int fd, std::error_code& ec) noexcept;
 
+class AutoWatcher;
+
 /// Owns an inotify descriptor (close-on-exec, non-blocking) and an eventfd that wakes a waiting
 /// thread. Move-only; a moved-from or closed instance answers every call with EBADF.
 ///
@@ -104,6 +106,11 @@ class INOTIFY_API Instance {
   static constexpr std::size_t max_event_size = sizeof(inotify_event) + 4096;
 
  private:
+  friend class AutoWatcher;
+  // wait() for another descriptor as well: see Waker.
+  Wake wait_with(int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
+                 std::error_code& ec) noexcept;
+
   Instance(detail::UniqueFd fd, detail::Waker waker) noexcept
       : fd_(std::move(fd)), waker_(std::move(waker)) {}
 

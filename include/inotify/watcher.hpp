@@ -219,6 +219,11 @@ class INOTIFY_API Watcher {
   /// read().
   virtual Left collect(bool is_first, std::error_code& ec);
 
+  /// Waits until collect() may find something.
+  virtual Instance::Wake wait(milliseconds timeout, std::error_code& ec) {
+    return instance_.wait(timeout, ec);
+  }
+
   /// Asks the kernel for a watch with that mask, and returns its descriptor; for the same object each
   /// time it is called, unless others put another one in its place.
   using Setter = std::function<int(Mask mask, std::error_code& ec)>;

@@ -76,6 +76,10 @@ class TreeScan {
   /// Goes on for some hundred directories; returns whether there are more. `notes` are replaced.
   bool fill(Notes& notes);
 
+  /// What is listed from now on may be another directory than was watched under its name, for a mount
+  /// has come or gone: it is compared, and noted with ESTALE if it is. One system call more for each.
+  void doubt() noexcept { is_doubtful_ = true; }
+
   /// Ends, with a note of ECANCELED for each directory it has not come to. Adds to `notes`.
   void abandon(Notes& notes);
 
@@ -124,6 +128,7 @@ class TreeScan {
   std::string path_;              // of the last level, if options_.accepts
   std::string prefix_;            // of the names in unwatched_, for inotify_add_watch(2)
   Number next_;
+  bool is_doubtful_ = false;
 };
 
 }  // namespace inotify::inline v0::detail

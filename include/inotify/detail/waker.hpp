@@ -22,7 +22,14 @@ class Waker {
   /// Waits until `fd` is readable, interrupt() is called or `timeout` has passed; with a negative
   /// `fd`, for the latter two alone. An interrupt is consumed by the wait that it ends. Signals do
   /// not end it. Errors: EBADF.
-  Wake wait(int fd, std::chrono::milliseconds timeout, std::error_code& ec) const noexcept;
+  Wake wait(int fd, std::chrono::milliseconds timeout, std::error_code& ec) const noexcept {
+    bool is_urgent = false;
+    return wait(fd, -1, is_urgent, timeout, ec);
+  }
+  /// The same, but `urgent`, if it is not negative, ends it as well if it has something with POLLPRI;
+  /// `is_urgent` says so.
+  Wake wait(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
+            std::error_code& ec) const noexcept;
 
   /// Ends a wait() of another thread, or the next one. Async-signal-safe.
   void interrupt() const noexcept;
