@@ -89,15 +89,20 @@ void AutoWatcher::refuse(int wd, Mask mask) {
 // above it is: when that is over it is found where it has gone.
 const Directory* AutoWatcher::open(NodeId node, std::error_code& ec) {
   if (opened_.is_open() && opened_wd_ == table_.wd(node)) return &opened_;
-  // Somebody who renames faster than this is met again when what fails is tried again.
-  constexpr int most_renames = 16;
-  for (int i = 0; i < most_renames; ++i) {
+  for (;; ++waits_) {
     table_.path(node, path_);
     if (open_as(node, path_, ec) || (path_now(node, path_) && open_as(node, path_, ec)))
       return &opened_;
-    if (!pull_rename(node)) break;
+    if (!has_patience() || !pull_rename(node)) return nullptr;
   }
-  return nullptr;
+}
+
+// Whether the call under way may wait for one more rename: some, and one for each event that it has
+// interpreted. Whoever renames faster than that must not hold it; what it could not reach is deferred to
+// the next call.
+bool AutoWatcher::has_patience() const noexcept {
+  constexpr std::uint64_t most_waits = 64;
+  return waits_ < most_waits + (look_ahead_.passed() - begin_) / sizeof(inotify_event);
 }
 
 bool AutoWatcher::open_as(NodeId node, const std::string& path, std::error_code& ec) {
@@ -130,6 +135,9 @@ bool AutoWatcher::pull_rename(NodeId node) {
 // follows each name from its MOVED_FROM to its MOVED_TO through the look-ahead. False if that leads
 // nowhere new, or out of the tree.
 bool AutoWatcher::path_now(NodeId node, std::string& path) {
+  // Whoever renames more often than this before it is read is found when it has been read.
+  constexpr int most_moves = 4096;
+  int moves = 0;
   std::vector<std::string_view> names;
   bool is_moved = false;
   while (!table_.is_top(node)) {
@@ -139,7 +147,8 @@ bool AutoWatcher::path_now(NodeId node, std::string& path) {
         is_watched(parent) ? look_ahead_.departure(table_.wd(parent), name, nullptr) : nullptr;
     while (from != nullptr) {
       const Entry* to = look_ahead_.arrival(from->raw.cookie);
-      if (to == nullptr || table_.by_wd(to->raw.wd) == no_node) return false;
+      if (to == nullptr || table_.by_wd(to->raw.wd) == no_node || ++moves > most_moves)
+        return false;
       is_moved = true;
       parent = table_.by_wd(to->raw.wd);
       name = to->raw.name;

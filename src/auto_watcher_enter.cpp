@@ -56,7 +56,7 @@ void AutoWatcher::drop(NodeId node) {
 // What failed may be out of date: the look-ahead may hold the reason. So it is tried again when
 // that is empty; what still fails then is a hole.
 void AutoWatcher::defer(NodeId node, std::error_code ec) {
-  if (is_retry_ && look_ahead_.empty()) {
+  if (is_retry_ && look_ahead_.empty() && has_patience()) {
     give_up(node, ec);
   } else {
     deferred_.emplace_back(node, ec);

@@ -185,12 +185,13 @@ bool LookAhead::leaves(int wd, std::string_view name) {
 }
 
 const LookAhead::Entry* LookAhead::departure(int wd, std::string_view name, const Entry* entry) {
+  const Entry* found = first_of_name(wd, name);
+  // Not from the first again: of a name that is renamed over and over that would be quadratic.
+  if (entry != nullptr) found = entry->next_of_name;
   // What next_alike() has passed may still be in the index.
   const std::uint64_t passed = reader_.position == 0 ? 0 : reader_.position - 1;
-  const std::uint64_t after = entry == nullptr ? passed : entry->position;
-  const Entry* found = first_of_name(wd, name);
   while (found != nullptr &&
-         (found->taken || found->position <= after || (found->raw.mask & IN_MOVED_FROM) == 0)) {
+         (found->taken || found->position <= passed || (found->raw.mask & IN_MOVED_FROM) == 0)) {
     found = found->next_of_name;
   }
   return found;

@@ -98,6 +98,11 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// were asked for is kept, once they have returned. Nothing is leaked, and no watch is left that nobody
 /// knows. close(), moves and destructors never fail.
 ///
+/// Others cannot hold a call, however fast they rename: it takes some dozen system calls for each
+/// event that was queued when it was called and for each directory that it comes to, and waits for at
+/// most 64 renames beyond those. What it could not reach by then is left to the next read(), or told
+/// as a hole.
+///
 /// fileno() is readable as long as anything is to be delivered. It is not the inotify descriptor;
 /// do not read from it. Needs a mounted /proc. Errors, thread safety: as for Watcher. Source:
 /// python-inotify, AutoWatcher.
@@ -208,7 +213,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // Ends a call that is left by an exception, the user's or not: there may be more to do.
   class Ending {
    public:
-    explicit Ending(AutoWatcher& watcher) noexcept : watcher_(watcher) {}
+    explicit Ending(AutoWatcher& watcher) noexcept : watcher_(watcher) {
+      watcher_.waits_ = 0;
+      watcher_.begin_ = watcher_.look_ahead_.passed();
+    }
     Ending(const Ending&) = delete;
     Ending& operator=(const Ending&) = delete;
     ~Ending() {
@@ -351,6 +359,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void verify(NodeId node, const detail::Directory& directory, std::error_code& ec);
   const detail::Directory* open(NodeId node, std::error_code& ec);
   bool open_as(NodeId node, const std::string& path, std::error_code& ec);
+  [[nodiscard]] bool has_patience() const noexcept;
   bool pull_rename(NodeId node);
   bool path_now(NodeId node, std::string& path);
   void refuse(int wd, Mask mask);
@@ -425,6 +434,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   bool is_damaged_ = false;  // by what could not be done to its end: see repair()
 
   detail::LookAhead look_ahead_;
+  std::uint64_t waits_ = 0;  // of the call under way: how many renames it has waited for,
+  std::uint64_t begin_ = 0;  // and where it has begun in the look-ahead
   std::unordered_map<int, Mask> hand_;        // what add() asked for, by wd
   std::unordered_map<int, Mask> root_masks_;  // what add_all() asked for, by wd
   std::map<NodeId, int> causes_;              // the errno of each hole; and of some that were

@@ -108,8 +108,8 @@ class LookAhead {
   }
   /// Whether a MOVED_FROM of that name comes.
   [[nodiscard]] bool leaves(int wd, std::string_view name);
-  /// The first MOVED_FROM of that name after `entry`; if that is null, the current event or the
-  /// first after it. Or null.
+  /// The first MOVED_FROM of that name after `entry`, an event of the same name; if that is null, the
+  /// current event or the first after it. Or null.
   [[nodiscard]] const Entry* departure(int wd, std::string_view name, const Entry* entry);
   /// The MOVED_TO with that cookie, or null.
   [[nodiscard]] const Entry* arrival(std::uint32_t cookie);
