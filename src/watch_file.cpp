@@ -26,6 +26,7 @@ namespace {
 constexpr Mask directory_mask = IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_DELETE_SELF |
                                 IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
 constexpr Mask file_mask = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MASK_ADD;
+constexpr std::size_t buffer_size = 16 * 1024;
 constexpr int max_symlinks = 40;  // the kernel's limit: path_resolution(7)
 
 // A look-up that failed as a reader's would.
@@ -92,12 +93,17 @@ FileChange FileWatch::read(milliseconds timeout) {
 
 FileChange FileWatch::read(milliseconds timeout, std::error_code& ec) {
   const detail::Deadline deadline(timeout);
-  for (;;) {
-    const bool has_all = take_events(ec);
+  // What was queued when it was called is always taken; what others do meanwhile may never end.
+  std::size_t backlog = 0;
+  for (bool is_first = true;; is_first = false) {
+    const std::size_t taken = take_events(ec);
+    const bool may_have_more = taken + Instance::max_event_size > buffer_size;
+    if (!ec && is_first && may_have_more) backlog = instance_.readable(ec);
+    if (!is_first) backlog -= std::min(backlog, taken);
     if (ec) return FileChange::none;
     const FileChange change = is_stale_ ? settle(ec) : tell_touched();
     if (ec || change != FileChange::none) return change;
-    if (!has_all) continue;
+    if (backlog > 0) continue;
     if (deadline.left() == milliseconds::zero()) return FileChange::none;
     if (instance_.wait(deadline.left(), ec) != Instance::Wake::events) return FileChange::none;
   }
@@ -105,12 +111,12 @@ FileChange FileWatch::read(milliseconds timeout, std::error_code& ec) {
 
 // ---- events: what they put in doubt
 
-// False if more may be queued than was taken.
-bool FileWatch::take_events(std::error_code& ec) {
-  alignas(inotify_event) std::array<std::byte, 16 * 1024> buffer;
+// Returns how many bytes it took.
+std::size_t FileWatch::take_events(std::error_code& ec) {
+  alignas(inotify_event) std::array<std::byte, buffer_size> buffer;
   const RawEvents events = instance_.read(buffer, ec);
   for (const RawEvent& event : events) take(event);
-  return events.bytes().size() + Instance::max_event_size <= buffer.size();
+  return events.bytes().size();
 }
 
 void FileWatch::take(const RawEvent& event) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/watch_file.hpp>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -111,6 +112,22 @@ TEST_F(Bound, A17_AddAllAndReadComeBackInARace) {
   }
   done = true;
   EXPECT_LT(most, 1s);
+}
+
+// Others fill the queue as fast as it is read.
+TEST_F(Bound, A17_AFileWatchComesBackThoughItsQueueIsNeverEmpty) {
+  const std::string other = root_ + "/other";
+  inotify::FileWatch file(root_ + "/file");
+  int reads = 0;
+  const Fault read(Call::read, [&](int) {
+    if (++reads > 100) return;
+    for (int i = 0; i < 300; ++i) {
+      test::write_file(other);
+      fs::remove(other);
+    }
+  });
+  EXPECT_EQ(file.read(0ms), inotify::FileChange::none);
+  EXPECT_LE(reads, 8);
 }
 
 }  // namespace

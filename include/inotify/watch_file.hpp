@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -102,7 +103,7 @@ class INOTIFY_API FileWatch {
   struct Walk;
 
   void begin(std::error_code& ec);
-  bool take_events(std::error_code& ec);
+  std::size_t take_events(std::error_code& ec);
   void take(const RawEvent& event);
   void touch(FileChange change) noexcept;
   [[nodiscard]] bool is_on_route(const RawEvent& event) const;
