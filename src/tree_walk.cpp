@@ -139,11 +139,8 @@ void Watcher::Bulk::give_up() {
 void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
   const NodeId directory = nodes_[note.directory];
   if (directory == no_node) return disown(note.wd);  // the walk will list it
-  if (note.error == EMFILE && name.empty()) {
-    unlisted_.push_back(place_of(directory));
-    return;
-  }
   if (note.error != 0) {
+    if (note.error == EMFILE && name.empty()) return unlisted_.push_back(place_of(directory));
     failed_.emplace_back(path_in(directory, name), make_error(note.error));
     return;
   }
