@@ -117,6 +117,7 @@ void AutoWatcher::on_access(NodeId node) {
 }
 
 std::size_t AutoWatcher::retry_holes() try {
+  if (!is_open()) return 0;
   const Ending ending(*this);
   std::error_code ec;
   catch_up(ec);
