@@ -29,6 +29,7 @@ packages() {
     apt-get:clang++) echo clang libclang-rt-dev ;;
     apt-get:fuse3) echo libfuse3-dev ;;
     dnf:fuse3 | zypper:fuse3) echo fuse3-devel ;;
+    *:setpriv) echo util-linux ;;
     *:mkfs.btrfs) echo btrfs-progs ;;
     *:mkfs.xfs) echo xfsprogs ;;
     *:mkfs.ext4) echo e2fsprogs ;;
