@@ -50,6 +50,7 @@ void WatchTable::clear() noexcept {
   aliases_.clear();
   free_ = no_node;
   watches_ = 0;
+  known_paths_ = PathCache();
   change_paths();
 }
 
@@ -202,6 +203,7 @@ void WatchTable::destroy(NodeId id) noexcept {
   unlink(id);
   names_.remove(nodes_[id].name);
   known_paths_.forget(id);
+  long_path_.forget(id);
   nodes_[id] = Node{};
   nodes_[id].next = free_;
   free_ = id;

@@ -8,7 +8,10 @@ namespace inotify::inline v0::detail {
 // Of the top, and of "/" and ".", it is empty.
 std::string_view WatchTable::prefix_of_parent(NodeId id) const {
   const NodeId parent = nodes_[id].parent;
-  return is_top(parent) ? std::string_view("") : known_paths_.put(parent, prefix(parent));
+  if (is_top(parent)) return "";
+  if (long_path_.ends_with(parent)) return long_path_.text();
+  const std::string_view text = prefix(parent);
+  return text.data() == long_path_.text().data() ? text : known_paths_.put(parent, text);
 }
 
 void WatchTable::path(NodeId id, std::string& path) const {
@@ -23,31 +26,24 @@ void WatchTable::path(NodeId id, std::string& path) const {
 // writes before the name is overwritten by what comes next.
 std::string_view WatchTable::prefix(NodeId id) const {
   constexpr std::size_t margin = NamePool::margin;
-  if (scratch_.empty()) scratch_.resize(1024);
-  char* begin = scratch_.data();
-  char* end = begin + scratch_.size();
+  constexpr std::size_t longest = 1024;
+  const NodeId directory = id;
+  if (scratch_.empty()) scratch_.resize(longest);
+  char* const begin = scratch_.data();
+  char* const end = begin + longest;
   char* at = end;
   *--at = '/';
-  const auto make_room = [&](std::size_t room) {
-    if (static_cast<std::size_t>(at - begin) >= room) return;
-    const auto size = static_cast<std::size_t>(end - at);
-    std::vector<char> larger(2 * (scratch_.size() + room));
-    begin = larger.data();
-    end = begin + larger.size();
-    std::memcpy(end - size, at, size);
-    at = end - size;
-    scratch_.swap(larger);
-  };
+  const auto has = [&](std::size_t room) { return static_cast<std::size_t>(at - begin) >= room; };
   for (NodeId parent = nodes_[id].parent; !is_top(parent);
        id = parent, parent = nodes_[id].parent) {
     const std::string_view name = names_.get(nodes_[id].name);
-    make_room(name.size() + 2 * margin);
+    if (!has(name.size() + 2 * margin)) return long_prefix(directory);
     const char* name_end = name.data() + name.size();
     std::memcpy(at - margin, name_end - margin, margin);
     if (name.size() > margin) std::memcpy(at - name.size(), name.data(), name.size() - margin);
     at -= name.size();
     if (const std::string_view above = known_paths_.find(parent); !above.empty()) {
-      make_room(above.size());
+      if (!has(above.size())) return long_prefix(directory);
       at -= above.size();
       std::memcpy(at, above.data(), above.size());
       return {at, end};
@@ -63,6 +59,31 @@ std::string_view WatchTable::prefix(NodeId id) const {
     }
   }
   return {at, end};
+}
+
+// The same, of any length: from the last name that is in the long path, if one near is.
+std::string_view WatchTable::long_prefix(NodeId id) const {
+  constexpr std::size_t near = 8;
+  fetched_.clear();
+  while (!(fetched_.size() < near && long_path_.cut(id))) {
+    fetched_.push_back(id);
+    id = nodes_[id].parent;
+    if (!is_top(id)) continue;
+    long_path_.clear();
+    break;
+  }
+  for (auto it = fetched_.rbegin(); it != fetched_.rend(); ++it) {
+    const Node& node = nodes_[*it];
+    const std::string_view name = names_.get(node.name);
+    if (!is_top(node.parent)) {
+      long_path_.append(*it, name, "/");
+    } else if (name == "/" || node.wd >= 0) {
+      long_path_.append(*it, name == "/" ? "" : name, "/");
+    } else {
+      long_path_.append(*it, "", "");
+    }
+  }
+  return long_path_.text();
 }
 
 // Level by level: while one is on its way from memory, the others are asked for. Higher up the paths

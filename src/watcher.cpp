@@ -22,8 +22,8 @@ void Watcher::close() noexcept {
   rest_ = {};
   halves_.clear();
   begin_of_.clear();
-  batch_.clear();
-  delivered_.clear();
+  batch_ = {};
+  delivered_ = {};
   kept_ = 0;
   is_behind_ = false;
 }
@@ -234,6 +234,7 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
   // Of a watcher that was moved away nothing is left to return, whatever it had kept.
   if (const std::size_t kept = std::min(std::exchange(kept_, 0), delivered_.size()); kept > 0)
     return delivered_.events().last(kept);
+  if (!is_behind_ && batch_.empty()) give_back();
   const auto wait = [&](milliseconds limit) {
     const Instance::Wake wake = this->wait(limit, ec);
     interrupted_ = wake == Instance::Wake::interrupt;
@@ -253,6 +254,7 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
     is_behind_ = left != Left::nothing;
     if (!batch_.empty()) break;
     if (left == Left::older) continue;
+    give_back();
     if (deadline.left() == milliseconds::zero()) return {};
     if (left == Left::newer) {
       if (wait(milliseconds::zero()) == Instance::Wake::interrupt) return {};

@@ -311,6 +311,12 @@ class INOTIFY_API Watcher {
   void moved_to(const RawEvent& raw, std::size_t index);
   void follow(const detail::RenameHalf& half, detail::NodeId parent, std::string_view name);
   void begin_at(int wd, std::uint64_t begin);
+  // What a batch needed that was larger than most, once nobody looks at it any more.
+  void give_back() noexcept {
+    batch_.give_back();
+    delivered_.give_back();
+    table_.give_back();
+  }
   int replace_mask(const Setter& set, detail::NodeId node, const std::filesystem::path& path,
                    Mask mask, std::error_code& ec);
   int bind(std::string_view path, int wd, Mask mask);

@@ -1,6 +1,7 @@
 // The events of one read() and the bytes their views point to.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,7 +17,7 @@
 namespace inotify::inline v0::detail {
 
 /// Text that stays where it was put until clear(), which keeps the memory for the next round: in
-/// the steady state nothing is allocated.
+/// the steady state nothing is allocated. What it has is about what the last round used.
 class TextArena {
  public:
   TextArena() = default;
@@ -27,32 +28,34 @@ class TextArena {
   }
   void swap(TextArena& other) noexcept;
 
-  /// Room for `size` bytes.
-  char* allocate(std::size_t size) {
-    if (!has(size)) reserve(size);
-    return take(size);
-  }
-  /// The same in steps, of which only reserve() may throw.
+  /// Room for `size` bytes, in steps, of which only reserve() may throw.
   [[nodiscard]] bool has(std::size_t size) const noexcept {
     return static_cast<std::size_t>(end_ - at_) >= size;
   }
   void reserve(std::size_t size);
   char* take(std::size_t size) noexcept { return std::exchange(at_, at_ + size); }
 
-  void clear() noexcept {
-    next_ = 0;
-    at_ = end_ = nullptr;
+  /// The size of the chunks in use.
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  void clear() noexcept;
+  /// Frees all, unless that is little.
+  void give_back() noexcept {
+    if (chunks_.size() > few || has_large_) *this = {};
   }
 
  private:
   static constexpr std::size_t chunk_size = 64 * 1024;
+  static constexpr std::size_t few = 8;  // chunks that do not matter
   struct Chunk {
     std::unique_ptr<char[]> bytes;
     std::size_t size;
   };
 
   std::vector<Chunk> chunks_;
-  std::size_t next_ = 0;  // the number of those that have been begun
+  bool has_large_ = false;
+  std::size_t size_ = 0;
+  std::size_t next_ = 0;  // the number of those that have been begun, which are the first
   char* at_ = nullptr;    // in the last of these
   char* end_ = nullptr;
 };
@@ -66,6 +69,10 @@ struct PathKey {
 
 /// Builds events; what throws has added nothing. Invariant: every view of an event in `events()` points into `text_`, or to a
 /// literal, until clear().
+///
+/// A batch is full when it has some number of events or some size of text. That bounds what they take
+/// if whoever adds them asks: a path may be of any length (8,000 directories with long names in one
+/// another: 2 MB), and each event has its own.
 class EventBatch {
  public:
   EventBatch() = default;
@@ -78,6 +85,7 @@ class EventBatch {
   void clear() noexcept {
     end_ = events_.get();
     text_.clear();
+    set_full_end();
     key_ = {};
   }
   /// Takes back the events from number `size` on.
@@ -85,6 +93,14 @@ class EventBatch {
     end_ = events_.get() + size;
     key_ = {};
   }
+  /// Of an empty batch: frees what it keeps for the next events, if that is much.
+  void give_back() noexcept {
+    text_.give_back();
+    if (room_end_ - events_.get() > most_kept) *this = {};
+  }
+
+  /// Whether it has `enough` events, or 8 MiB of text.
+  [[nodiscard]] bool is_full() const noexcept { return end_ > full_end_; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] std::size_t size() const noexcept {
     return static_cast<std::size_t>(end_ - events_.get());
@@ -114,13 +130,19 @@ class EventBatch {
 
   /// A copy of `text`, NUL-terminated, that lives as long as the events.
   std::string_view keep(std::string_view text) {
-    char* copy = text_.allocate(text.size() + 1);
+    const std::size_t size = text.size() + 1;
+    if (!text_.has(size)) make_room(size);
+    char* copy = text_.take(size);
     if (!text.empty()) std::memcpy(copy, text.data(), text.size());
     copy[text.size()] = '\0';
     return {copy, text.size()};
   }
 
  private:
+  static constexpr std::ptrdiff_t enough = 2048;
+  static constexpr std::ptrdiff_t most_kept = 8192;
+  static constexpr std::size_t enough_text = std::size_t{8} << 20;
+
   Event& add(PathParts path, std::string_view name) {
     const std::size_t path_size = path.above.size() + path.name.size();
     const std::size_t size = path_size + name.size() + 2;
@@ -143,11 +165,16 @@ class EventBatch {
     return to + text.size();
   }
   void make_room(std::size_t size);
+  void set_full_end() noexcept {
+    full_end_ = events_.get();
+    if (text_.size() < enough_text) full_end_ += std::min(room_end_ - full_end_, enough - 1);
+  }
   void swap(EventBatch& other) noexcept;
 
   std::unique_ptr<Event[]> events_;
   Event* end_ = nullptr;       // of those in use
   Event* room_end_ = nullptr;  // of all
+  Event* full_end_ = nullptr;  // beyond which there are enough
   TextArena text_;
   Event next_{};  // to copy: the texts of the last event, and nothing else
   PathKey key_;   // of next_.path

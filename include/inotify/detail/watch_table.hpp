@@ -114,6 +114,9 @@ class WatchTable {
   /// Whether that pays: a small table stays in the cache by itself.
   [[nodiscard]] bool is_large() const noexcept { return nodes_.size() >= 4096; }
 
+  /// Frees what it keeps of long paths.
+  void give_back() const noexcept { long_path_.clear(); }
+
   /// Changes whenever a path may have changed.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
@@ -230,10 +233,12 @@ class WatchTable {
   void unlink(NodeId id) noexcept;
   void change_paths() noexcept {
     known_paths_.clear();
+    long_path_.clear();
     ++version_;
   }
   [[nodiscard]] std::string_view prefix_of_parent(NodeId id) const;
   [[nodiscard]] std::string_view prefix(NodeId id) const;
+  [[nodiscard]] std::string_view long_prefix(NodeId id) const;
   void add_name(NodeId id);
   void remove_name(NodeId id) noexcept;
   [[nodiscard]] NodeId walk(NodeId from, std::string_view path) const noexcept;
@@ -249,8 +254,9 @@ class WatchTable {
   IdIndex by_wd_;
   std::uint32_t lead_ = no_lead;  // of wds over ids
   mutable std::vector<NodeId> fetched_;
-  mutable std::vector<char> scratch_;  // where path() puts it together
-  mutable PathCache known_paths_;      // with their slash
+  mutable std::vector<char> scratch_;  // where prefix() puts a short one together
+  mutable PathCache known_paths_;      // with their slash; short ones
+  mutable LongPath long_path_;         // the same of a long one
   std::unordered_map<int, std::vector<NodeId>> aliases_;
   NodeId free_ = no_node;
   std::size_t watches_ = 0;
