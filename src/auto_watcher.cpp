@@ -25,11 +25,6 @@ namespace {
 // what is watched already.
 constexpr Mask refused_bits = IN_ONESHOT | IN_MASK_CREATE;
 
-// A read() delivers no more than about so many events: what one read(2) gives, for to leave some of
-// that in the look-ahead, and to say so by the descriptor, takes two system calls more. The rest stays
-// there.
-constexpr std::size_t max_batch = 2048;
-
 // What barriers pull is no longer bounded by the kernel. If others are faster than the reader for so
 // long that the look-ahead holds this much, that is an overflow like the kernel's own.
 constexpr std::size_t max_pulled = std::size_t{64} << 20;
@@ -83,12 +78,14 @@ void AutoWatcher::close() noexcept {
   mounts_below_.clear();
   entered_.clear();
   mounts_due_ = false;
-  look_ahead_.clear();
+  look_ahead_.give_back();
   old_.clear();
   is_damaged_ = false;
   hand_.clear();
   todo_.clear();
   deferred_.clear();
+  found_.give_back();
+  unreported_.give_back();
 }
 
 // ---- roots
@@ -149,7 +146,7 @@ int AutoWatcher::watch_current(const std::filesystem::path& path, Mask mask,
 void AutoWatcher::catch_up(std::error_code& ec) {
   repair(ec);
   if (!ec) pull_queued(ec);
-  if (!ec) interpret_pulled(SIZE_MAX);
+  if (!ec) interpret_pulled(false);
 }
 
 // Whether something that the table does not know yet has happened to a name on the way to `path`:
@@ -318,7 +315,7 @@ void AutoWatcher::remove_path(const std::filesystem::path& path, std::error_code
 // ---- reading
 
 std::size_t AutoWatcher::readable() const {
-  const std::size_t found = batch_.size() * sizeof(inotify_event);
+  const std::size_t found = (batch_.size() + unreported_.size()) * sizeof(inotify_event);
   return look_ahead_.bytes() + found + instance_.readable();
 }
 
@@ -332,7 +329,7 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) try {
   const std::size_t pulled = pull(1, ec);
   if (ec) return Left::nothing;
   if (look_ahead_.bytes() > max_pulled) on_overflow();
-  const bool is_done = interpret_pulled(max_batch);
+  const bool is_done = interpret_pulled(true);
   const bool is_all = pulled + Instance::max_event_size <= room;
   if (!batch_.empty()) {
     owed_ = 0;  // older than the next read(), however much it is
@@ -343,23 +340,32 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) try {
   }
   look_at_mounts(is_done && is_all && look_ahead_.empty());
   end_call(false);  // the batch is delivered by who called
-  if (!is_done || owed_ > 0 || (!is_all && !batch_.empty())) return Left::older;
+  if (!is_done || !unreported_.empty() || owed_ > 0 || (!is_all && !batch_.empty()))
+    return Left::older;
   return has_more() ? Left::newer : Left::nothing;
 } catch (const std::bad_alloc&) {
   damage();
   throw;
 }
 
-// Interprets what is in the look-ahead by now, until the batch has `most` events. Returns whether
+// Interprets what is in the look-ahead by now, until the batch is full if it is bounded. Returns whether
 // that was all.
-bool AutoWatcher::interpret_pulled(std::size_t most) {
+//
+// While the batch is not full nothing is left unreported; so who is bounded interprets nothing before
+// all that was found is in a batch.
+bool AutoWatcher::interpret_pulled(bool is_bounded) {
   const std::uint64_t mark = look_ahead_.received();
-  while (look_ahead_.passed() < mark && batch_.size() < most) {
+  if (!unreported_.empty()) tell_unreported(is_bounded || look_ahead_.empty());
+  while (look_ahead_.passed() < mark) {
+    if (batch_.is_full()) {
+      if (is_bounded) break;
+      tell_unreported(false);
+    }
     const RawEvent* raw = look_ahead_.next();
     if (raw == nullptr) break;
     interpret(*raw);
   }
-  if (look_ahead_.empty()) {
+  if (look_ahead_.empty() && !(is_bounded && batch_.is_full())) {
     if (!deferred_.empty()) ask_mounts();  // which may be why it was not found
     if (mounts_due_ && !deferred_.empty()) follow_mounts();
     retry_deferred();

@@ -1,9 +1,11 @@
 // From a node of the table to the directory on disk, which may be elsewhere by now.
+#include <dirent.h>
 #include <fcntl.h>
 
 #include <cerrno>
 #include <climits>
 #include <new>
+#include <utility>
 
 #include <inotify/auto_watcher.hpp>
 
@@ -25,7 +27,11 @@ void AutoWatcher::list(Directory& directory, int fresh_wd, std::error_code& ec) 
     directory.rewind();
   }
   found_.clear();
-  directory.list([&](const char* name, unsigned char type) { found_.push_back({name, type}); }, ec);
+  const auto keep = [&](const char* name, unsigned char type) {
+    if (announce_ || type == DT_DIR || type == DT_UNKNOWN)
+      found_.push({no_node, fresh_wd, type, name});
+  };
+  directory.list(keep, ec);
 }
 
 void AutoWatcher::release(int wd) {
@@ -89,6 +95,7 @@ void AutoWatcher::refuse(int wd, Mask mask) {
 // above it is: when that is over it is found where it has gone.
 const Directory* AutoWatcher::open(NodeId node, std::error_code& ec) {
   if (opened_.is_open() && opened_wd_ == table_.wd(node)) return &opened_;
+  if (opened_.is_open() && open_below(node)) return &opened_;
   for (;; ++waits_) {
     table_.path(node, path_);
     if (open_as(node, path_, ec) || (path_now(node, path_) && open_as(node, path_, ec)))
@@ -105,6 +112,32 @@ bool AutoWatcher::has_patience() const noexcept {
   return waits_ < most_waits + (look_ahead_.passed() - begin_) / sizeof(inotify_event);
 }
 
+// The same from the directory that is open, if the node is not far below that: the whole path of a
+// directory that lies deep takes as many look-ups as it has names. False says nothing.
+bool AutoWatcher::open_below(NodeId node) {
+  constexpr int most_levels = 16;
+  std::vector<NodeId> nodes;
+  NodeId at = node;
+  for (; table_.wd(at) != opened_wd_; at = table_.parent(at)) {
+    if (nodes.size() == most_levels || table_.is_top(table_.parent(at))) return false;
+    nodes.push_back(at);
+  }
+  path_.clear();
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
+    if (!path_.empty()) path_ += '/';
+    path_ += table_.name(*it);
+  }
+  std::error_code ec;
+  const auto& bits = table_.bits(node);
+  const bool follow = bits.is_root != 0 || bits.is_hand != 0;
+  Directory directory(opened_.fd(), path_.c_str(), Directory::Use::name_only, follow, ec);
+  if (!ec) verify(node, directory, ec);
+  if (ec) return false;
+  opened_ = std::move(directory);
+  opened_wd_ = table_.wd(node);
+  return true;
+}
+
 bool AutoWatcher::open_as(NodeId node, const std::string& path, std::error_code& ec) {
   const auto& bits = table_.bits(node);
   const bool follow = bits.is_root != 0 || bits.is_hand != 0;  // the user's names may be symlinks
@@ -116,14 +149,28 @@ bool AutoWatcher::open_as(NodeId node, const std::string& path, std::error_code&
 }
 
 // The rename that hides a node holds the lock of the deepest directory above it that is still in
-// its place. Returns whether taking that lock brought anything new.
+// its place: its parent, most often, or else one that is halved for. Returns whether taking that lock
+// brought anything new.
 bool AutoWatcher::pull_rename(NodeId node) {
+  std::vector<NodeId> above;
+  for (node = table_.parent(node); is_watched(node); node = table_.parent(node))
+    above.push_back(node);
   std::error_code ec;
-  do {
-    node = table_.parent(node);
-    if (!is_watched(node)) break;
-    table_.path(node, path_);
-  } while (!open_as(node, path_, ec));
+  std::size_t hidden = 0;  // of the first so many none is in its place
+  for (std::size_t end = above.size(); hidden < end;) {
+    const std::size_t middle = hidden == 0 ? 0 : hidden + (end - hidden) / 2;
+    table_.path(above[middle], path_);
+    if (open_as(above[middle], path_, ec)) {
+      end = middle;
+    } else {
+      hidden = middle + 1;
+    }
+  }
+  const auto is_open = [&] { return opened_.is_open() && opened_wd_ == table_.wd(above[hidden]); };
+  if (hidden < above.size() && !is_open()) {
+    table_.path(above[hidden], path_);
+    open_as(above[hidden], path_, ec);
+  }
   if (opened_.is_open()) opened_.fence();
   // The IN_IGNORED of a watch that was refused, as at each try under a mount, is no news.
   const std::size_t before = look_ahead_.bytes();

@@ -276,7 +276,8 @@ void AutoWatcher::tell_lost(NodeId node) {
 void AutoWatcher::report_found(NodeId node, bool is_new) {
   const int wd = table_.wd(node);
   const bool tells = is_new && announce_;
-  for (const auto& [name, type] : found_) {
+  for (; !found_.empty(); found_.pop()) {
+    const auto [directory, fresh_wd, type, name] = found_.front();
     if (look_ahead_.touches(wd, name)) continue;  // left to the event that touches it
     if (tells && type != DT_UNKNOWN) tell_found(node, name, type);
     if (type != DT_DIR && type != DT_UNKNOWN) continue;
@@ -287,17 +288,9 @@ void AutoWatcher::report_found(NodeId node, bool is_new) {
   }
 }
 
-void AutoWatcher::tell_found(NodeId parent, std::string_view name, unsigned char type) {
-  Mask mask = IN_CREATE;
-  if (type == DT_DIR) mask |= IN_ISDIR;
-  if (type == DT_REG) mask |= IN_CLOSE_WRITE;  // its last close may have been missed
-  const std::size_t index = tell(parent, {table_.wd(parent), mask, 0, name});
-  if (index < batch_.size()) batch_[index].synthetic = true;
-}
-
 // Whether the directory, or one above it, is about to be renamed or moved away.
 bool AutoWatcher::leaves(NodeId node) {
-  if (look_ahead_.empty()) return false;
+  if (look_ahead_.empty() || !look_ahead_.has_departures()) return false;
   for (; !table_.is_top(node); node = table_.parent(node)) {
     const NodeId parent = table_.parent(node);
     if (is_watched(parent) && look_ahead_.leaves(table_.wd(parent), table_.name(node))) return true;

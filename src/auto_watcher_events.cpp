@@ -24,6 +24,7 @@ constexpr std::size_t untold = SIZE_MAX;
 // in the batch, or `untold`.
 std::size_t AutoWatcher::tell(NodeId node, const RawEvent& raw, Mask asked) {
   if ((raw.mask & asked) == 0) return untold;
+  if (!unreported_.empty()) tell_unreported(false);
   const std::size_t index = batch_.size();
   report(node, raw).mask &= asked | IN_ISDIR;
   return index;
@@ -150,6 +151,7 @@ void AutoWatcher::forget_child(NodeId parent, std::string_view name) {
 }
 
 void AutoWatcher::detach(NodeId node) {
+  if (!unreported_.empty()) tell_unreported(false);
   std::vector<int> shared;
   table_.erase(node, [&](NodeId one) {
     const int wd = table_.wd(one);
@@ -170,6 +172,7 @@ void AutoWatcher::detach(NodeId node) {
 
 // Takes a name of a watch away, of which nothing is below it any more.
 void AutoWatcher::unbind(NodeId node) {
+  if (!unreported_.empty()) tell_unreported(false);
   const int wd = table_.wd(node);
   const bool is_first = table_.by_wd(wd) == node;
   if (table_.unbind(node)) {
@@ -195,6 +198,7 @@ void AutoWatcher::readmit(int wd) {
 }
 
 void AutoWatcher::detach_below(NodeId node) {
+  if (!unreported_.empty()) tell_unreported(false);
   std::vector<NodeId> children;
   table_.for_each_child(node, [&](NodeId child) { children.push_back(child); });
   for (const NodeId child : children) detach(child);

@@ -48,13 +48,6 @@ void AutoWatcher::give_up(NodeId node, std::error_code ec) {
   }
 }
 
-// `mask`: IN_ISDIR, unless nothing is known of what bears that name.
-void AutoWatcher::report_hole(std::string_view path, std::error_code ec, Mask mask) {
-  Event& event = batch_.add(path, {});
-  event.mask = mask;
-  event.error = ec;
-}
-
 void AutoWatcher::end_needless_watch(NodeId hole) {
   const auto& bits = table_.bits(hole);
   if (is_watched(hole) && bits.is_root == 0 && bits.is_hand == 0) unbind(hole);

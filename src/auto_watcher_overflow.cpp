@@ -12,6 +12,7 @@ using detail::no_node;
 // watches; of those that ended in the gap only the kernel's own list tells. Then the disk is asked
 // anew.
 void AutoWatcher::on_overflow() {
+  unreported_.clear();  // all of it is below a root whose overflow is told
   bool again = true;
   while (again) {
     again = false;
@@ -59,6 +60,7 @@ void AutoWatcher::on_overflow() {
 // Forgets a directory and what is below it. A watch that is met again by the new walk is taken over as
 // it is: to remove and add it would lose what happens between.
 void AutoWatcher::forget(NodeId node) {
+  if (!unreported_.empty()) tell_unreported(false);
   std::vector<int> shared;
   table_.erase(node, [&](NodeId one) {
     if (!is_watched(one)) return;

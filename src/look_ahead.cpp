@@ -82,6 +82,7 @@ void LookAhead::Index::pop() noexcept {
   unlink(by_wd, entry.raw.wd, entry.next_of_wd, [](const Entry& one) { return one.raw.wd; });
   if (const auto it = arrivals.find(entry.raw.cookie); it != arrivals.end() && it->second == &entry)
     arrivals.erase(it);
+  if ((entry.raw.mask & IN_MOVED_FROM) != 0) --departures;
   entries.pop_front();
 }
 
@@ -90,10 +91,14 @@ void LookAhead::Index::clear() noexcept {
   by_wd.clear();
   arrivals.clear();
   entries.clear();
+  departures = 0;
 }
 
 // Nothing is left, so the memory can be used from its beginning.
 void LookAhead::rewind() noexcept {
+  // To be cleared costs as much as it has ever held.
+  constexpr std::size_t many = 16'384;
+  if (index_ != nullptr && index_->by_name.bucket_count() > many) index_.reset();
   if (has_entries()) index_->clear();
   blank_ = 0;
   if (segments_.size() > 1) segments_.erase(segments_.begin() + 1, segments_.end());
@@ -103,6 +108,13 @@ void LookAhead::rewind() noexcept {
 }
 
 void LookAhead::clear() noexcept { rewind(); }
+
+void LookAhead::give_back() noexcept {
+  rewind();
+  std::vector<Segment>().swap(segments_);
+  spare_.reset();
+  index_.reset();
+}
 
 void LookAhead::swap(LookAhead& other) noexcept {
   std::swap(segments_, other.segments_);
@@ -162,6 +174,7 @@ void LookAhead::Index::enter(const RawEvent& raw, std::uint64_t position, std::b
     watched->second.last = &entry;
   }
   if ((raw.mask & IN_MOVED_TO) != 0) arrivals[raw.cookie] = &entry;
+  if ((raw.mask & IN_MOVED_FROM) != 0) ++departures;
 }
 
 // ---- questions
@@ -179,6 +192,7 @@ bool LookAhead::is_touched(int wd, std::string_view name) {
 }
 
 bool LookAhead::leaves(int wd, std::string_view name) {
+  if (!has_departures() || !index().by_wd.contains(wd)) return false;
   const Entry* entry = departure(wd, name, nullptr);
   if (entry != nullptr && entry->position == reader_.position) entry = departure(wd, name, entry);
   return entry != nullptr;

@@ -15,6 +15,7 @@
 
 #include <inotify/detail/directory.hpp>
 #include <inotify/detail/fifo.hpp>
+#include <inotify/detail/found_queue.hpp>
 #include <inotify/detail/look_ahead.hpp>
 #include <inotify/detail/mount_watch.hpp>
 #include <inotify/detail/tree_scan.hpp>
@@ -185,10 +186,6 @@ class INOTIFY_API AutoWatcher : public Watcher {
   using Entry = detail::LookAhead::Entry;
   using NodeId = detail::NodeId;
 
-  struct Found {
-    std::string name;
-    unsigned char type;  // DT_*
-  };
   struct Old {
     detail::WatchTable::Bits bits;
     std::vector<std::string> paths;
@@ -231,14 +228,14 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // Whether collect() has something to do though nothing comes.
   [[nodiscard]] bool has_more() const noexcept {
     return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty() || !old_.empty() ||
-           is_damaged_ || mounts_due_;
+           is_damaged_ || mounts_due_ || !unreported_.empty();
   }
   void open_epoll(std::error_code& ec);
   void end_call(bool has_batch) noexcept;
   std::size_t pull(std::size_t bytes, std::error_code& ec);
   std::size_t pull_queued();
   std::size_t pull_queued(std::error_code& ec);
-  bool interpret_pulled(std::size_t most);
+  bool interpret_pulled(bool is_bounded);
   void catch_up(std::error_code& ec);
   bool is_outdated(std::string_view path);
   int watch_current(const std::filesystem::path& path, Mask mask, const std::function<int()>& set,
@@ -314,7 +311,6 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void enter_root(NodeId root, detail::Directory directory, int fresh_wd, std::error_code& ec);
   void reenter_root(NodeId root);
   void report_found(NodeId node, bool is_new);
-  void tell_found(NodeId parent, std::string_view name, unsigned char type);
   void drop(NodeId node);
   void defer(NodeId node, std::error_code ec);
   void retry_deferred();
@@ -323,13 +319,20 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_holes.cpp: what could not be watched
 
   void give_up(NodeId node, std::error_code ec);
-  void report_hole(std::string_view path, std::error_code ec, Mask mask = IN_ISDIR);
   void end_needless_watch(NodeId hole);
   bool watch_permissions(NodeId node);
   void retry(NodeId hole);
   void retry_below(NodeId top);
   bool on_attrib(NodeId parent, const RawEvent& raw);
   void on_access(NodeId node);
+
+  // ---- auto_watcher_report.cpp: what was found, as the batch has room
+
+  void tell_found(NodeId parent, std::string_view name, unsigned char type);
+  void tell_synthetic(NodeId parent, std::string_view name, unsigned char type);
+  void report_hole(std::string_view path, std::error_code ec, Mask mask = IN_ISDIR);
+  void add_hole(std::string_view path, std::error_code ec, Mask mask);
+  void tell_unreported(bool is_bounded);
 
   // ---- auto_watcher_walk.cpp: watching what is at rest, in bulk
 
@@ -358,6 +361,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void note_mask(int wd, Mask mask);
   void verify(NodeId node, const detail::Directory& directory, std::error_code& ec);
   const detail::Directory* open(NodeId node, std::error_code& ec);
+  bool open_below(NodeId node);
   bool open_as(NodeId node, const std::string& path, std::error_code& ec);
   [[nodiscard]] bool has_patience() const noexcept;
   bool pull_rename(NodeId node);
@@ -450,9 +454,12 @@ class INOTIFY_API AutoWatcher : public Watcher {
   bool is_retry_ = false;
   Quiet quiet_{};
   bool announce_ = true;  // report what the listings of todo_ find
+  // What has been found after the batch was full. It is reported before anything else is, and before
+  // the table changes so that it would be reported otherwise.
+  detail::FoundQueue unreported_;
 
   // Used while entering; members to reuse their memory.
-  std::vector<Found> found_;
+  detail::FoundQueue found_;
   std::string path_;
   detail::EventBatch question_;
   detail::Directory opened_;  // verified: the directory of opened_wd_

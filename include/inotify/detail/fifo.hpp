@@ -40,6 +40,8 @@ class Fifo {
     if (++begin_ == items_.size()) clear();
   }
   void clear() noexcept {
+    constexpr std::size_t large = 65'536;  // what that takes is given back
+    if (items_.capacity() > large) std::vector<T>().swap(items_);
     items_.clear();
     begin_ = 0;
   }

@@ -99,6 +99,8 @@ class LookAhead {
     return static_cast<std::size_t>(received_ - passed() - blank_);
   }
   void clear() noexcept;
+  /// The same, and frees its memory.
+  void give_back() noexcept;
 
   // ---- questions about what comes after the current event
 
@@ -106,6 +108,8 @@ class LookAhead {
   [[nodiscard]] bool touches(int wd, std::string_view name) {
     return !empty() && is_touched(wd, name);
   }
+  /// False: no MOVED_FROM of any name comes.
+  [[nodiscard]] bool has_departures() { return index().departures > 0; }
   /// Whether a MOVED_FROM of that name comes.
   [[nodiscard]] bool leaves(int wd, std::string_view name);
   /// The first MOVED_FROM of that name after `entry`, an event of the same name; if that is null, the
@@ -160,6 +164,7 @@ class LookAhead {
     std::unordered_map<Key, Chain, KeyHash> by_name{};
     std::unordered_map<int, Chain> by_wd{};
     std::unordered_map<std::uint32_t, const Entry*> arrivals{};
+    std::size_t departures = 0;  // how many entries are MOVED_FROM
 
     void enter(const RawEvent& raw, std::uint64_t position, std::byte* header);
     void pop() noexcept;
