@@ -309,7 +309,8 @@ Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
       is_rest ? RawEvents(rest_) : instance_.read({buffer_.get(), buffer_size}, ec);
   if (!ec && events.bytes().empty() && (overflowed_ || owes_list_)) end_dead_watches();
   apply(events);
-  const bool is_all = !is_rest && events.bytes().size() + Instance::max_event_size <= buffer_size;
+  const bool is_all =
+      !is_rest && rest_.empty() && events.bytes().size() + Instance::max_event_size <= buffer_size;
   return is_all && !overflowed_ ? Left::nothing : Left::older;
 }
 
@@ -324,14 +325,15 @@ void Watcher::end_dead_watches() {
   owes_list_ = ec && ec != std::errc::no_such_file_or_directory;
 }
 
-// What cannot be told is kept for the next time.
+// What cannot be told is kept for the next time; so is what is too much for one batch, where paths are
+// very long.
 void Watcher::apply(const RawEvents& events) {
   const std::uint64_t start = position_;
   const auto place = [&](std::size_t rest) { return start + (events.bytes().size() - rest); };
   auto it = events.begin();
   try {
     prefetch(events);
-    for (; it != events.end(); ++it) {
+    for (; it != events.end() && !batch_.has_enough_text(); ++it) {
       position_ = place(it.rest().size());
       apply(*it);
       while (it.follow(alike)) report_again(*it);
@@ -341,8 +343,8 @@ void Watcher::apply(const RawEvents& events) {
     rest_ = it.rest();
     throw;
   }
-  position_ = place(0);
-  rest_ = {};
+  rest_ = it.rest();
+  position_ = place(rest_.size());
   if (!begin_of_.empty())
     std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position_; });
 }

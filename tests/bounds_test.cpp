@@ -181,6 +181,37 @@ TEST_P(DeepChain, A14_EventsAtTheBottomNeedLittleMemory) {
   });
 }
 
+// The same without a look-ahead: of what one read(2) gives, a part is kept for the next batch.
+TEST_P(DeepChain, A14_EventsAtTheBottomNeedLittleMemoryInAWatcherToo) {
+  if (!is_measurable()) GTEST_SKIP() << "a sanitizer's memory is not ours";
+  test::in_child([&] {
+    const TempDir temp;
+    const Chain chain(temp.path(), levels / 4, GetParam());
+    inotify::Watcher watcher;
+    watcher.add_all(temp.path(), names, [](const std::filesystem::filesystem_error& /*error*/) {});
+    if (watcher.num_watches() != levels / 4 + 1)
+      throw test::Forbidden("a Watcher does not go beyond PATH_MAX");
+    constexpr std::size_t files = 1'000;
+    for (std::size_t i = 0; i < files; ++i) {
+      ASSERT_EQ(::mknodat(chain.bottom(), std::to_string(i).c_str(), S_IFREG | 0600, 0), 0);
+    }
+    std::size_t told = 0;
+    bool is_right = true;
+    const std::size_t used = peak([&] {
+      for (auto batch = watcher.read(0ms); !batch.empty(); batch = watcher.read(0ms)) {
+        for (const Event& event : batch)
+          is_right = is_right && event.name == std::to_string(told++);
+        EXPECT_EQ(watcher.readable() > 0, told < files);
+      }
+    });
+    EXPECT_LT(used, 32 * mib);
+    EXPECT_EQ(told, files);
+    EXPECT_TRUE(is_right);
+    for (std::size_t i = 0; i < files; ++i)
+      ::unlinkat(chain.bottom(), std::to_string(i).c_str(), 0);
+  });
+}
+
 // ---- wide
 
 constexpr std::size_t many = 100'000;
@@ -230,7 +261,7 @@ TEST(WideDirectory, A14_IsAnnouncedInBatchesAndGivesTheMemoryBack) {
     });
     EXPECT_EQ(told, many);
     EXPECT_LT(largest, 5'000U);
-    EXPECT_LT(used, 16 * mib);  // an event and its path for each would take 20
+    EXPECT_LT(used, 16 * mib);               // an event and its path for each would take 20
     EXPECT_LT(heap_in_use() - before, mib);  // two batches
   });
 }

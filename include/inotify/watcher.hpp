@@ -325,7 +325,7 @@ class INOTIFY_API Watcher {
   void lose_name(detail::NodeId parent, std::string_view name);
 
   std::unique_ptr<std::byte[]> buffer_;  // of collect(); made when it is called first
-  std::span<const std::byte> rest_;      // of it: what could not be told for want of memory
+  std::span<const std::byte> rest_;      // of it: what has not been told yet
   detail::EventBatch delivered_;         // by the last read()
   std::size_t kept_ = 0;  // the last so many of them have not been returned by next() yet
   bool interrupted_ = false;

@@ -101,6 +101,7 @@ class EventBatch {
 
   /// Whether it has `enough` events, or 8 MiB of text.
   [[nodiscard]] bool is_full() const noexcept { return end_ > full_end_; }
+  [[nodiscard]] bool has_enough_text() const noexcept { return text_.size() >= enough_text; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] std::size_t size() const noexcept {
     return static_cast<std::size_t>(end_ - events_.get());
