@@ -115,7 +115,7 @@ bool AutoWatcher::has_patience() const noexcept {
 // The same from the directory that is open, if the node is not far below that: the whole path of a
 // directory that lies deep takes as many look-ups as it has names. False says nothing.
 bool AutoWatcher::open_below(NodeId node) {
-  constexpr int most_levels = 16;
+  constexpr std::size_t most_levels = 128;  // a TreeScan goes down 100
   std::vector<NodeId> nodes;
   NodeId at = node;
   for (; table_.wd(at) != opened_wd_; at = table_.parent(at)) {

@@ -18,6 +18,7 @@
 namespace inotify::inline v0 {
 
 using detail::Crew;
+using detail::Directory;
 using detail::no_node;
 using detail::TreeScan;
 
@@ -87,8 +88,10 @@ std::size_t AutoWatcher::scan(Crew& crew, std::size_t most) {
   }
   std::vector<Scan> scans;
   for (; options.index < options.scans; ++options.index) scans.push_back({{instance_, options}});
-  opened_wd_ = -1;
-  scans.front().scan.begin(std::move(opened_), table_.wd(parent), path_, names);
+  // It stays open here as well: what the scan leaves is not far below.
+  Directory above = opened_.duplicate(ec);
+  if (ec) above = std::exchange(opened_, {});
+  scans.front().scan.begin(std::move(above), table_.wd(parent), path_, names);
   run(crew, scans);
   return names.size();
 }
