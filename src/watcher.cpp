@@ -368,6 +368,9 @@ void Watcher::apply(const RawEvent& raw) {
   const std::size_t index = batch_.size();
   report(node, raw);
   if (node == no_node || (raw.mask & (name_bits | IN_IGNORED)) == 0) return;
+  // Most names mean nothing to the table: a file's, where no rename is open.
+  if ((raw.mask & (IN_MOVE | IN_IGNORED)) == 0 && halves_.empty() && !table_.has_children(node))
+    return;
   try {
     act(node, raw, index);
   } catch (...) {
