@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <climits>
 
 #include <inotify/auto_watcher.hpp>
@@ -20,6 +21,15 @@ namespace inotify::inline v0 {
 
 using detail::Directory;
 using detail::no_node;
+
+namespace {
+
+// The name leads to nothing, or to something else.
+bool is_elsewhere(int error) {
+  return error == ESTALE || error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
+}  // namespace
 
 // ---- when to look
 
@@ -176,6 +186,11 @@ bool AutoWatcher::follow_noted() {
     if (!look_at_node(node)) later.push_back(node);
   }
   entered_.insert(entered_.end(), later.begin(), later.end());
+  // What was not found in its place may have been hidden, by a mount that has come and gone.
+  for (const auto& [hole, cause] : causes_) {
+    if (is_elsewhere(cause) && table_.is_live(hole) && table_.bits(hole).hole != 0) retry(hole);
+  }
+  enter_wanted();
   return is_settled && later.empty();
 }
 
@@ -217,8 +232,7 @@ bool AutoWatcher::look_at_name(NodeId parent, std::string_view name_view, bool h
   above->fence();
   pull_queued();
   if (look_ahead_.touches(table_.wd(parent), name) || leaves(parent)) return false;
-  const bool is_other =
-      ec.value() == ESTALE || ec.value() == ENOENT || ec.value() == ENOTDIR || ec.value() == ELOOP;
+  const bool is_other = is_elsewhere(ec.value());
   if (is_known ? !is_other && (!ec || !has_changed) : !has_changed) return true;
   if (!is_known && type == DT_UNKNOWN) return true;
   const Mask is_dir = is_known || type == DT_DIR ? IN_ISDIR : 0U;
