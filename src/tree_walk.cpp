@@ -154,7 +154,7 @@ void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
   }
   table().bind(node, note.wd, walk_.mask_ & kept_bits);
   nodes_[note.number] = node;
-  if (begin_ > watcher_.position_) watcher_.begin_of_[note.wd] = begin_;
+  if (begin_ > watcher_.position()) watcher_.begin_of_[note.wd] = begin_;
   wds_.push_back(note.wd);
 }
 

@@ -65,7 +65,7 @@ int Watcher::add_by(const Setter& set, const std::filesystem::path& path, Mask m
   const std::size_t before = num_watches();
   int wd = set_watch(set, path, mask, ec);
   if (!ec) wd = keep_watch(set, path, wd, mask, ec);
-  if (!ec && begin > position_ && num_watches() > before) begin_at(wd, begin);
+  if (!ec && begin > position() && num_watches() > before) begin_at(wd, begin);
   return wd;
 }
 
@@ -141,9 +141,9 @@ int Watcher::bind(std::string_view path, int wd, Mask mask) {
 // The place in the stream before which nothing can concern a watch that is about to begin in a
 // directory with that mask. Only one that reports renames can tell of one.
 std::uint64_t Watcher::mark(Mask mask) const noexcept {
-  if ((mask & name_bits) == 0) return position_;
+  if ((mask & name_bits) == 0) return position();
   std::error_code ec;
-  return position_ + rest_.size() + instance_.readable(ec);
+  return read_ + instance_.readable(ec);
 }
 
 void Watcher::remove(int wd) {
@@ -305,8 +305,11 @@ Watcher::Left Watcher::collect(bool /*is_first*/, std::error_code& ec) {
     rest_ = {};  // of a buffer that was moved away
   }
   const bool is_rest = !rest_.empty();
-  const RawEvents events =
-      is_rest ? RawEvents(rest_) : instance_.read({buffer_.get(), buffer_size}, ec);
+  if (!is_rest) {
+    rest_ = instance_.read({buffer_.get(), buffer_size}, ec).bytes();
+    read_ += rest_.size();
+  }
+  const RawEvents events(rest_);
   if (!ec && events.bytes().empty() && (overflowed_ || owes_list_)) end_dead_watches();
   apply(events);
   const bool is_all =
@@ -325,28 +328,22 @@ void Watcher::end_dead_watches() {
   owes_list_ = ec && ec != std::errc::no_such_file_or_directory;
 }
 
-// What cannot be told is kept for the next time; so is what is too much for one batch, where paths are
-// very long.
+// What cannot be told is kept for the next time, in `rest_`, should something be thrown; so is what is
+// too much for one batch, where paths are very long.
 void Watcher::apply(const RawEvents& events) {
-  const std::uint64_t start = position_;
-  const auto place = [&](std::size_t rest) { return start + (events.bytes().size() - rest); };
+  prefetch(events);
   auto it = events.begin();
-  try {
-    prefetch(events);
-    for (; it != events.end() && !batch_.has_enough_text(); ++it) {
-      position_ = place(it.rest().size());
-      apply(*it);
-      while (it.follow(alike)) report_again(*it);
-    }
-  } catch (...) {
-    position_ = place(it.rest().size());
+  for (; it != events.end() && !batch_.has_enough_text(); ++it) {
     rest_ = it.rest();
-    throw;
+    apply(*it);
+    while (it.follow(alike)) {
+      rest_ = it.rest();
+      report_again(*it);
+    }
   }
   rest_ = it.rest();
-  position_ = place(rest_.size());
   if (!begin_of_.empty())
-    std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position_; });
+    std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position(); });
 }
 
 void Watcher::prefetch(const RawEvents& events) {
@@ -407,7 +404,7 @@ void Watcher::act(NodeId node, const RawEvent& raw, std::size_t index) {
 
 void Watcher::moved_from(const RawEvent& raw, std::size_t index) {
   halves_.put(raw.cookie, {raw.wd, std::string(raw.name), std::string(batch_[index].fullpath),
-                           position_, batches_, index});
+                           position(), batches_, index});
 }
 
 void Watcher::moved_to(const RawEvent& raw, std::size_t index) {
@@ -437,7 +434,7 @@ void Watcher::follow(const detail::RenameHalf& half, NodeId parent, std::string_
   const NodeId victim = table_.child(parent, name);
   const bool is_same = victim != no_node && table_.wd(victim) >= 0 &&
                        table_.wd(victim) == table_.wd(moved);  // added again under its new name
-  const bool keeps_name = !is_same && victim != no_node && is_younger(victim, position_);
+  const bool keeps_name = !is_same && victim != no_node && is_younger(victim, position());
   table_.rename(moved, parent, name);
   if (is_same && victim != moved) table_.unbind(victim);
   if (keeps_name) table_.reinstate(victim);
@@ -453,7 +450,7 @@ bool Watcher::is_younger(NodeId node, std::uint64_t position) const {
 // path but is found by its wd alone.
 void Watcher::lose_name(NodeId parent, std::string_view name) {
   const NodeId node = table_.child(parent, name);
-  if (node != no_node && table_.wd(node) >= 0 && !is_younger(node, position_))
+  if (node != no_node && table_.wd(node) >= 0 && !is_younger(node, position()))
     table_.supersede(node);
 }
 

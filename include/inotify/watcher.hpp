@@ -317,6 +317,8 @@ class INOTIFY_API Watcher {
     delivered_.give_back();
     table_.give_back();
   }
+  // The place in the stream of the event that is being applied, or else of the next.
+  [[nodiscard]] std::uint64_t position() const noexcept { return read_ - rest_.size(); }
   int replace_mask(const Setter& set, detail::NodeId node, const std::filesystem::path& path,
                    Mask mask, std::error_code& ec);
   int bind(std::string_view path, int wd, Mask mask);
@@ -325,15 +327,15 @@ class INOTIFY_API Watcher {
   void lose_name(detail::NodeId parent, std::string_view name);
 
   std::unique_ptr<std::byte[]> buffer_;  // of collect(); made when it is called first
-  std::span<const std::byte> rest_;      // of it: what has not been told yet
+  std::span<const std::byte> rest_;      // of it: what has not been applied yet
   detail::EventBatch delivered_;         // by the last read()
   std::size_t kept_ = 0;  // the last so many of them have not been returned by next() yet
   bool interrupted_ = false;
   detail::RenameHalves halves_;
   std::uint64_t batches_ = 0;
-  bool overflowed_ = false;     // and the queue has not been empty since
-  bool owes_list_ = false;      // of dead watches, which was not to be had after an overflow
-  std::uint64_t position_ = 0;  // bytes of the stream that have been applied
+  bool overflowed_ = false;  // and the queue has not been empty since
+  bool owes_list_ = false;   // of dead watches, which was not to be had after an overflow
+  std::uint64_t read_ = 0;   // bytes of the stream that have been read
 
   // Where in the stream a watch began, for those that the stream has not reached yet: an older
   // rename of their name concerns somebody else who bore it.
