@@ -151,10 +151,7 @@ class Scene {
     return event;
   }
   void take(const inotify::Event& event) {
-    if (event.error) {
-      holes_.insert(event.error.value());
-      return;
-    }
+    if (event.error) holes_.insert(event.error.value());
     replay_.apply(event);
     if (!event.is_overflow() || variant_.announce) return;
     if (!event.fullpath.empty()) return list(std::string(event.fullpath));
