@@ -342,6 +342,7 @@ void Watcher::apply(const RawEvents& events) {
     }
   }
   rest_ = it.rest();
+  if (it == events.end()) rest_ = {};  // with what is no whole event, and never will be
   if (!begin_of_.empty())
     std::erase_if(begin_of_, [&](const auto& entry) { return entry.second <= position(); });
 }
