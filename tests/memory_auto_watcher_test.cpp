@@ -103,6 +103,32 @@ TEST(MemoryAutoWatcher, A17_AddAllGoesOnWhereItEnded) {
   sweep({.announce = false, .has_filter = true}, 1, prepare_nothing, add);
 }
 
+// Nobody tries it again, so nothing meets again what was watched by then.
+TEST(MemoryAutoWatcher, A17_AnAddThatFailsLeavesNoWatchThatNobodyKnows) {
+  for (const bool adds_tree : {true, false}) {
+    std::size_t nth = 1;
+    for (std::size_t hits = 1; hits > 0; ++nth) {
+      SCOPED_TRACE(std::string(adds_tree ? "add_all" : "add") + ", allocation " +
+                   std::to_string(nth));
+      Scene scene(
+          {}, [](const auto& call) { return attempt(call); }, 100);
+      scene.make();
+      const Shortage shortage(nth);
+      attempt([&] {
+        if (adds_tree) {
+          scene.watcher().add_all(scene.in(), test::contract_mask);
+        } else {
+          scene.watcher().add(scene.in("f"), IN_ATTRIB);
+        }
+      });
+      hits = Shortage::hits();
+      scene.drain();
+      EXPECT_EQ(test::audit_on_disk(scene.watcher()), "");
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
 TEST(MemoryAutoWatcher, A17_WhatIsMadeIsFollowed) {
   sweep(prepare_tree, [](Scene& scene) {
     fs::create_directories(scene.in("m/n/o/refused/p"));
