@@ -56,7 +56,7 @@ enum class Call {
 };
 
 inline const char* name_of(Call call) {
-  static constexpr std::array<const char*, static_cast<std::size_t>(Call::end)> names = {
+  static constexpr std::array<const char*, static_cast<std::size_t>(Call::end)> texts = {
       "inotify_init1",
       "inotify_add_watch",
       "inotify_rm_watch",
@@ -79,7 +79,7 @@ inline const char* name_of(Call call) {
       "fchdir",
       "write",
       "close"};
-  return names[static_cast<std::size_t>(call)];
+  return texts[static_cast<std::size_t>(call)];
 }
 
 constexpr int for_ever = std::numeric_limits<int>::max();
