@@ -12,9 +12,14 @@ using detail::no_node;
 // watches; of those that ended in the gap only the kernel's own list tells. Then the disk is asked
 // anew.
 void AutoWatcher::on_overflow() {
+  constexpr int most_rounds = 4;
   unreported_.clear();  // all of it is below a root whose overflow is told
   bool again = true;
-  while (again) {
+  for (int round = 0; again; ++round) {
+    if (round == most_rounds) {  // others are faster: the next call begins with the same
+      is_damaged_ = true;
+      break;
+    }
     again = false;
     pull_queued();
     while (const RawEvent* next = look_ahead_.next()) {

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/limits.hpp>
 #include <inotify/watch_file.hpp>
 #include <iostream>
 #include <string>
@@ -112,6 +114,43 @@ TEST_F(Bound, A17_AddAllAndReadComeBackInARace) {
   }
   done = true;
   EXPECT_LT(most, 1s);
+}
+
+// Others overflow the queue whenever it has been emptied: each round of discarding meets one more record.
+TEST_F(Bound, A10_A17_ReadComesBackThoughTheQueueOverflowsWithoutEnd) {
+  constexpr int without_end = 60;
+  const long limit = inotify::max_queued_events().value_or(0);
+  if (limit == 0 || limit > 100'000) GTEST_SKIP() << "the queue holds " << limit << " events";
+  Probe watcher(options());
+  watcher.add_all(root_ + "/0", test::names | IN_MODIFY);
+  std::ofstream one(root_ + "/0/one");
+  std::ofstream two(root_ + "/0/two");
+  const auto write = [&](long events) {  // to two files by turns, for what is alike is merged [14]
+    for (long i = 0; i <= events / 2; ++i) {
+      one << '.' << std::flush;
+      two << '.' << std::flush;
+    }
+  };
+  write(limit);
+  int asked = 0;
+  bool is_told = false;
+  {
+    // Before it is asked how much there is: what is there then has a record in it.
+    const Fault ask(Call::ioctl, [&](int) {
+      if (++asked < without_end) write(limit);
+    });
+    while (!is_told && asked < without_end) {
+      for (const inotify::Event& event : watcher.read(0ms)) is_told |= event.is_overflow();
+    }
+  }
+  EXPECT_TRUE(is_told);
+  EXPECT_LT(asked, without_end / 2);
+  while (!watcher.read(0ms).empty()) {
+  }
+  fs::create_directory(root_ + "/0/d");
+  const auto events = watcher.read(0ms);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].fullpath, root_ + "/0/d");
 }
 
 // Others fill the queue as fast as it is read.

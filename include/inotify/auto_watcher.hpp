@@ -99,10 +99,10 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// were asked for is kept, once they have returned. Nothing is leaked, and no watch is left that nobody
 /// knows. close(), moves and destructors never fail.
 ///
-/// Others cannot hold a call, however fast they rename: it takes some dozen system calls for each
-/// event that was queued when it was called and for each directory that it comes to, and waits for at
-/// most 64 renames beyond those. What it could not reach by then is left to the next read(), or told
-/// as a hole.
+/// Others cannot hold a call by renaming, however fast: it takes some dozen system calls for each event
+/// that was queued when it was called and for each directory that it comes to, and waits for at most
+/// 64 renames beyond those. What it could not reach by then is left to the next read(), or told as a
+/// hole. A directory that is made in one that is just being entered is entered in the same call.
 ///
 /// fileno() is readable as long as anything is to be delivered. It is not the inotify descriptor;
 /// do not read from it. Needs a mounted /proc. Errors, thread safety: as for Watcher. Source:
