@@ -68,7 +68,8 @@ class WatchTable {
   [[nodiscard]] NodeId by_wd(int wd) const noexcept {
     if (wd < 0) return no_node;
     const NodeId id = guess(wd);
-    return id < nodes_.size() && nodes_[id].wd == wd ? id : by_hash(wd);
+    if (id < nodes_.size() && nodes_[id].wd == wd) return id;
+    return by_wd_.empty() ? no_node : by_hash(wd);
   }
   [[nodiscard]] NodeId child(NodeId parent, std::string_view name) const noexcept;
   /// The named node of a path, watched or not.
