@@ -363,12 +363,12 @@ void Watcher::apply(const RawEvent& raw) {
     return;
   }
   const NodeId node = table_.by_wd(raw.wd);
-  const std::size_t index = batch_.size();
   report(node, raw);
   if (node == no_node || (raw.mask & (name_bits | IN_IGNORED)) == 0) return;
   // Most names mean nothing to the table: a file's, where no rename is open.
   if ((raw.mask & (IN_MOVE | IN_IGNORED)) == 0 && halves_.empty() && !table_.has_children(node))
     return;
+  const std::size_t index = batch_.size() - 1;
   try {
     act(node, raw, index);
   } catch (...) {
