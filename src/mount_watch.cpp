@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -84,12 +85,10 @@ void MountWatch::forget_wake_up(int epoll) const noexcept {
 bool MountWatch::read() {
   text_.clear();
   if (!is_open() || ::lseek(fd(), 0, SEEK_SET) != 0) return false;
-  constexpr std::size_t piece = 16 * 1024;
+  std::array<char, 16 * 1024> piece;  // not filled with zeros, as a string is that grows
   for (;;) {
-    const std::size_t size = text_.size();
-    text_.resize(size + piece);
-    const ssize_t n = ::read(fd(), text_.data() + size, piece);
-    text_.resize(size + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    const ssize_t n = ::read(fd(), piece.data(), piece.size());
+    if (n > 0) text_.append(piece.data(), static_cast<std::size_t>(n));
     if (n == 0) return true;
     if (n < 0 && errno != EINTR) return false;
   }
