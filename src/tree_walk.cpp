@@ -44,11 +44,13 @@ class Watcher::Bulk {
     if (wd >= 0 && table().by_wd(wd) == no_node) watcher_.instance_.rm_watch(wd, gone);
   }
   [[nodiscard]] detail::WatchTable& table() const noexcept { return watcher_.table_; }
-  [[nodiscard]] std::uint64_t mark() const { return watcher_.mark(table().mask(nodes_.front())); }
+  [[nodiscard]] std::uint64_t mark() const { return watcher_.mark(table().mask(root_)); }
   [[nodiscard]] std::string path_in(NodeId directory, std::string_view name) const;
   [[nodiscard]] WalkRange::Place place_of(NodeId directory) const;
   [[nodiscard]] bool can_be_still() const noexcept;
-  void scan(detail::Directory root, const std::vector<std::string>& names);
+  std::vector<std::string> list(detail::Directory& directory, std::error_code& ec) const;
+  void scan(detail::Directory above, NodeId node, const std::vector<std::string>& names);
+  void scan_deeper();
   void give_up();
   void keep(const TreeScan::Note& note, std::string_view name);
   void disown(int wd);
@@ -58,6 +60,7 @@ class Watcher::Bulk {
   std::vector<int>& wds_;
   std::unordered_set<int> met_;
   std::vector<int> disowned_;
+  NodeId root_ = no_node;
   TreeScan::Notes notes_;
   std::vector<NodeId> nodes_;  // the directories, by the numbers of the scan
   std::vector<std::pair<std::string, std::error_code>> failed_;
@@ -86,34 +89,63 @@ std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
 
 // A mask under which our own listing makes events, or under which a watch cannot be set twice.
 bool Watcher::Bulk::can_be_still() const noexcept {
-  const Mask mask = walk_.mask_ | table().mask(nodes_.front());
+  const Mask mask = walk_.mask_ | table().mask(root_);
   const bool is_noisy = (mask & (IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE)) != 0;
   return (mask & (IN_MASK_CREATE | IN_ONESHOT)) == 0 && !(is_noisy && (mask & name_bits) != 0);
 }
 
 void Watcher::Bulk::run() {
-  nodes_ = {table().find(walk_.root_)};
+  root_ = table().find(walk_.root_);
   if (!can_be_still()) return;
   begin_ = mark();
   std::error_code ec;
   detail::Directory root = walk_.open_root(detail::Directory::Use::list, ec);
   std::vector<std::string> names;
+  if (!ec) names = list(root, ec);
+  if (ec) return;  // the walk will meet it, too
+  scan(std::move(root), root_, names);
+  while (met_.empty() && !unlisted_.empty()) scan_deeper();
+  if (met_.empty()) walk_.take_over(failed_);
+}
+
+std::vector<std::string> Watcher::Bulk::list(detail::Directory& directory,
+                                             std::error_code& ec) const {
+  std::vector<std::string> names;
   const auto keep_name = [&](const char* name, unsigned char type) {
     if (type == DT_DIR || type == DT_UNKNOWN) names.emplace_back(name);
   };
-  if (!ec) root.list(keep_name, ec);
-  if (ec) return;  // the walk will meet it, too
-  if (!names.empty()) scan(std::move(root), names);
-  if (met_.empty()) walk_.take_over(failed_, unlisted_);
+  directory.list(keep_name, ec);
+  return names;
 }
 
-void Watcher::Bulk::scan(detail::Directory root, const std::vector<std::string>& names) {
+// Goes on from where a scan had too many levels open. By the walk's steps, each of which looks its whole
+// path up, 8,000 levels took 15 s.
+void Watcher::Bulk::scan_deeper() {
+  WalkRange::Place place = std::move(unlisted_.back());
+  unlisted_.pop_back();
+  std::error_code ec;
+  detail::Directory directory;
+  std::vector<std::string> names;
+  walk_.reach(place, ec);
+  if (!ec) {
+    directory =
+        detail::Directory(walk_.reached_.fd(), ".", detail::Directory::Use::list, false, ec);
+  }
+  if (!ec) names = list(directory, ec);
+  if (ec) failed_.emplace_back(walk_.full(place.path), ec);
+  scan(std::move(directory), table().by_wd(place.wd), names);
+}
+
+void Watcher::Bulk::scan(detail::Directory above, NodeId node,
+                         const std::vector<std::string>& names) {
+  if (names.empty() || node == no_node) return;
+  nodes_ = {node};
   TreeScan::Options options;
   options.mask = walk_.mask_ | IN_ONLYDIR | IN_DONT_FOLLOW | IN_MASK_ADD;
   detail::Crew crew(1);
   options.is_at_home = crew.is_at_home();
   TreeScan scan(watcher_.instance_, std::move(options));
-  scan.begin(std::move(root), walk_.wd_, {}, names);
+  scan.begin(std::move(above), table().wd(node), {}, names);
   for (bool has_more = true; has_more;) {
     std::exception_ptr error;
     crew.start(0, [&] { has_more = scan.fill(notes_); });
@@ -166,7 +198,7 @@ void Watcher::Bulk::disown(int wd) {
 }
 
 WalkRange::Place Watcher::Bulk::place_of(NodeId directory) const {
-  std::string path = table().path(directory).substr(table().path(nodes_.front()).size());
+  std::string path = table().path(directory).substr(table().path(root_).size());
   if (path.starts_with('/')) path.erase(0, 1);
   return {std::move(path), table().wd(directory)};
 }

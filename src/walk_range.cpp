@@ -213,22 +213,10 @@ void WalkRange::put_off(Place above, std::string_view name) {
   todo_.back().names.emplace_back(name);
 }
 
-// What a scan has failed at, and what it has watched and not listed. The root has been listed.
-void WalkRange::take_over(const std::vector<std::pair<std::string, std::error_code>>& failed,
-                          std::vector<Place>& unlisted) {
+// What a scan has failed at. The root has been listed.
+void WalkRange::take_over(const std::vector<std::pair<std::string, std::error_code>>& failed) {
   current_.reset();
   for (const auto& [path, ec] : failed) fail(path, ec);
-  for (Place& place : unlisted) {
-    std::error_code ec;
-    reach(place, ec);
-    Directory directory;
-    if (!ec) directory = Directory(reached_.fd(), ".", Directory::Use::list, false, ec);
-    if (ec) {
-      fail(full(place.path), ec);
-    } else {
-      list(std::move(directory), std::move(place));
-    }
-  }
 }
 
 void WalkRange::fail(const std::string& path, std::error_code ec) {

@@ -403,8 +403,7 @@ class INOTIFY_API WalkRange {
   void recognize(const detail::Directory& directory, Place& place, std::error_code& ec) const;
   bool is_watched_as(const detail::Directory& directory, int wd, std::error_code& ec) const;
   void put_off(Place above, std::string_view name);
-  void take_over(const std::vector<std::pair<std::string, std::error_code>>& failed,
-                 std::vector<Place>& unlisted);
+  void take_over(const std::vector<std::pair<std::string, std::error_code>>& failed);
   void fail(const std::string& path, std::error_code ec);
   [[nodiscard]] std::string full(std::string_view path) const;
   [[nodiscard]] std::string known_path(const Place& place) const;
