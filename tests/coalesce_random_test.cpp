@@ -1,6 +1,6 @@
 // coalesce(): whoever replays what is left has what he would have had from the original.
-#include <algorithm>
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <chrono>
 #include <cstdint>
