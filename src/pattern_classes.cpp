@@ -28,7 +28,6 @@ constexpr std::array named_classes{
     NamedClass{"punct", [](unsigned char c) { return is_between(c, '!', '~') && !is_alnum(c); }},
     NamedClass{"space", [](unsigned char c) { return c == ' ' || is_between(c, '\t', '\r'); }},
     NamedClass{"upper", [](unsigned char c) { return is_between(c, 'A', 'Z'); }},
-    NamedClass{"word", is_word_byte},
     NamedClass{"xdigit",
                [](unsigned char c) {
                  return is_between(c, '0', '9') || is_between(c, 'a', 'f') ||
@@ -36,17 +35,22 @@ constexpr std::array named_classes{
                }},
 };
 
+ByteSet bytes_with(bool (*has)(unsigned char)) {
+  ByteSet set;
+  for (std::size_t c = 0; c < set.size(); ++c) set[c] = has(static_cast<unsigned char>(c));
+  return set;
+}
+
 }  // namespace
 
 std::optional<ByteSet> named_class(std::string_view name) {
   for (const NamedClass& named : named_classes) {
-    if (named.name != name) continue;
-    ByteSet set;
-    for (std::size_t c = 0; c < set.size(); ++c) set[c] = named.has(static_cast<unsigned char>(c));
-    return set;
+    if (named.name == name) return bytes_with(named.has);
   }
   return std::nullopt;
 }
+
+ByteSet word_class() { return bytes_with(is_word_byte); }
 
 bool add_range(ByteSet& set, unsigned char first, unsigned char last) {
   for (std::size_t c = first; c <= last; ++c) set.set(c);

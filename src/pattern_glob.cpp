@@ -93,9 +93,11 @@ class GlobCompiler {
   const char* add_item(ByteSet& set) {
     const std::string_view begin = glob_.substr(at_, 2);
     if (begin == "[:") {
-      const std::size_t end = glob_.find(":]", at_ + 2);
-      const auto named = named_class(glob_.substr(at_ + 2, end - at_ - 2));
-      at_ = end == std::string_view::npos ? at_ + 2 : end + 2;
+      // As for fnmatch(3), what has other bytes in it names no class, and its '[' is a byte.
+      const std::size_t end = glob_.find_first_not_of("abcdefghijklmnopqrstuvwxy", at_ + 2);
+      const bool is_name = end != std::string_view::npos && glob_.substr(end, 2) == ":]";
+      const auto named = is_name ? named_class(glob_.substr(at_ + 2, end - at_ - 2)) : std::nullopt;
+      at_ = is_name ? end + 2 : at_ + 1;
       if (!named) return "there is no class of that name";
       set |= *named;
       return nullptr;

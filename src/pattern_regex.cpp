@@ -198,9 +198,9 @@ class RegexCompiler {
       case 'S':
         return {~*named_class("space"), std::nullopt};
       case 'w':
-        return {*named_class("word"), std::nullopt};
+        return {word_class(), std::nullopt};
       case 'W':
-        return {~*named_class("word"), std::nullopt};
+        return {~word_class(), std::nullopt};
       case 'x':
         return {{}, hexadecimal(offset)};
       default:

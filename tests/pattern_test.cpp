@@ -249,6 +249,7 @@ TEST(Pattern, SaysWhatIsWrongAndWhere) {
       {"[a\\d-z]", "a range begins and ends with a single byte @2"},
       {"[a-\\w]", "a range begins and ends with a single byte @1"},
       {"[[:letter:]]", "there is no class of that name @1"},
+      {"[[:word:]]", "there is no class of that name @1"},  // POSIX has none
       {"[[=a=]]", "[.x.] and [=x=] are not supported @1"},
       {"[[.a.]]", "[.x.] and [=x=] are not supported @1"},
       {"a\\", "a backslash is the last byte @1"},
@@ -291,6 +292,8 @@ TEST(Pattern, SaysWhatIsWrongWithAGlobAndWhere) {
       {"a[b/]", "a '/' stands in [...]: no bracket matches it @3"},
       {"[a\\/]", "a '/' stands in [...]: no bracket matches it @2"},
       {"[[:letter:]]", "there is no class of that name @1"},
+      {"[[:word:]]", "there is no class of that name @1"},       // POSIX has none
+      {"[^[:dig\xCFt:]*", "there is no class of that name @2"},  // closed: that names no class
       {"[[=a=]]", "[=x=] is not supported @1"},
       {"[[.a.]]", "[.x.] is not supported @1"},
       {std::string(20'000, 'a'), "the glob is too large @9993"},

@@ -104,7 +104,7 @@ class PatternProgram {
   std::size_t pattern_begin_ = 0;
 };
 
-/// The bytes \w and [:word:]: ASCII letters, digits, '_'.
+/// The bytes of \w: ASCII letters, digits, '_'.
 [[nodiscard]] constexpr bool is_word_byte(unsigned char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }

@@ -20,6 +20,9 @@ void add_glob(PatternProgram& program, std::string_view glob);
 /// The bytes of the class [:name:] in the "C" locale; none if there is no such class.
 [[nodiscard]] std::optional<ByteSet> named_class(std::string_view name);
 
+/// The bytes of \w, for which POSIX has no class.
+[[nodiscard]] ByteSet word_class();
+
 /// Adds `first` to `last`. False, and nothing is added, if they are the wrong way round.
 [[nodiscard]] bool add_range(ByteSet& set, unsigned char first, unsigned char last);
 
