@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <functional>
+#include <inotify/detail/look_ahead.hpp>
 #include <inotify/detail/watch_table.hpp>
 #include <inotify/inotify.hpp>
 #include <map>
@@ -260,6 +262,56 @@ TEST(Memory, A17_AWatcherLosesNothing) {
     const Lines paths = paths_below(*watcher, base);
     lines.insert(lines.end(), paths.begin(), paths.end());
     return lines;
+  });
+}
+
+// Nobody tries it again, so nothing meets again what was watched by then.
+TEST(Memory, A17_AnAddThatFailsLeavesNoWatchThatNobodyKnows) {
+  for (const bool adds_tree : {true, false}) {
+    sweep([&] {
+      const TempDir dir;
+      for (const char* path : {"a/s", "b"}) fs::create_directories(dir / path);
+      inotify::Watcher watcher;
+      attempt([&] {
+        if (adds_tree) {
+          watcher.add_all(dir.path(), IN_CREATE);
+        } else {
+          watcher.add(dir.path(), IN_CREATE);
+        }
+      });
+      EXPECT_EQ(test::audit(watcher), "");
+    });
+  }
+}
+
+// ---- the look-ahead
+
+TEST(Memory, A17_ALookAheadAnswersRightAfterAQuestionThatFailed) {
+  const auto put = [](inotify::detail::LookAhead& ahead, Mask mask, std::uint32_t cookie,
+                      std::string_view name) {
+    std::byte* to = ahead.room().data();
+    const std::uint32_t size = 16;
+    const inotify_event event{1, mask, cookie, size};
+    std::memset(to, 0, sizeof event + size);
+    std::memcpy(to, &event, sizeof event);
+    std::memcpy(to + sizeof event, name.data(), name.size());
+    ahead.append(inotify::RawEvents({to, sizeof event + size}));
+  };
+  sweep([&] {
+    inotify::detail::LookAhead ahead;
+    put(ahead, IN_CREATE, 0, "a");
+    put(ahead, IN_MOVED_FROM, 7, "b");
+    put(ahead, IN_MOVED_TO, 7, "c");
+    put(ahead, IN_DELETE, 0, "d");
+    ASSERT_NE(ahead.next(), nullptr);
+    attempt([&] { static_cast<void>(ahead.touches(1, "d")); });
+    EXPECT_EQ(ahead.current().raw.name, "a");
+    EXPECT_TRUE(ahead.touches(1, "d"));
+    EXPECT_TRUE(ahead.leaves(1, "b"));
+    ASSERT_NE(ahead.arrival(7), nullptr);
+    EXPECT_EQ(ahead.arrival(7)->raw.name, "c");
+    ASSERT_NE(ahead.following(ahead.current(), 1), nullptr);
+    EXPECT_EQ(ahead.following(ahead.current(), 1)->raw.name, "b");
   });
 }
 
