@@ -456,6 +456,30 @@ TEST_F(FaultTest, WhatWasAskedForByHandIsKeptIfAnotherWalkMeetsIt) {
       events, [&](const OwnedEvent& e) { return e.is_attrib() && e.fullpath == other + "/d"; }));
 }
 
+// What ended in the gap is known from the kernel's list alone, where no directory of a root is concerned.
+TEST_F(FaultTest, A17_AListOfWatchesThatCannotBeOpenedIsAskedForAgain) {
+  const std::string file = dir_ / "b/file";
+  int hits = 1;
+  for (int nth = 1; hits > 0; ++nth) {
+    SCOPED_TRACE("open number " + std::to_string(nth));
+    test::write_file(file);
+    AutoWatcher watcher;
+    watcher.add_all(dir_ / "a", follow);
+    watcher.add(file, IN_MODIFY);
+    fs::remove(file);
+    Fault::lose_what_is_queued();
+    {
+      const Fault fault(Call::open, EMFILE, nth);
+      std::error_code ec;
+      watcher.read(0ms, ec);
+      hits = fault.hits();
+    }
+    drain(watcher);
+    EXPECT_EQ(watcher.path(file), std::nullopt);
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
+  }
+}
+
 // ---- without what is nice to have
 
 // In a container that forbids it.

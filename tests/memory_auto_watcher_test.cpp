@@ -210,6 +210,24 @@ TEST(MemoryAutoWatcher, A17_WhatWasAddedByHandIsKept) {
   });
 }
 
+// What was queued is read first; the call that fails is not made again, so the next read() goes on.
+TEST(MemoryAutoWatcher, A17_ACallThatMeetsUnreadEventsLosesNone) {
+  using Call = std::function<void(Scene&)>;
+  const Call by_hand = [](Scene& scene) { scene.watcher().add(scene.in("x"), IN_ATTRIB); };
+  const Call tree = [](Scene& scene) {
+    scene.watcher().add_all(scene.in("x"), test::contract_mask);
+  };
+  const Call retry = [](Scene& scene) { scene.watcher().retry_holes(); };
+  for (const Call& call : {by_hand, tree, retry}) {
+    sweep({.announce = true}, 1, prepare_tree, [&](Scene& scene) {
+      fs::create_directories(scene.in("m/n"));
+      test::move(scene.in("a"), scene.in("m/a"));
+      fs::remove_all(scene.in("d"));
+      attempt([&] { call(scene); });
+    });
+  }
+}
+
 TEST(MemoryAutoWatcher, A17_RootsComeAndGo) {
   sweep(prepare_tree, [](Scene& scene) {
     fs::create_directories(scene.out("t/u"));
