@@ -52,7 +52,9 @@ void AutoWatcher::look_at_mounts(bool is_drained) {
   constexpr unsigned often = 16;
   const bool has_waited = std::exchange(has_waited_, false);
   if (is_drained ? !has_waited : ++looks_ % often == 0) ask_mounts();
-  if (mounts_due_) follow_mounts();
+  if (!mounts_due_) return;
+  follow_mounts();
+  if (look_ahead_.empty()) retry_deferred();
 }
 
 Instance::Wake AutoWatcher::wait(milliseconds timeout, std::error_code& ec) {
@@ -118,7 +120,11 @@ AutoWatcher::NodeId AutoWatcher::find_point(std::string_view point, std::string_
   for (const auto& [prefix, root] : real_roots_) {
     if (!point.starts_with(prefix)) continue;
     std::string_view rest = point.substr(prefix.size());
-    for (NodeId at = root; is_watched(at) && table_.bits(at).asked != 0;) {
+    // Below the second name of a directory nothing is told.
+    const auto is_told = [&](NodeId at) {
+      return is_watched(at) && table_.bits(at).asked != 0 && table_.by_wd(table_.wd(at)) == at;
+    };
+    for (NodeId at = root; is_told(at);) {
       const auto end = std::min(rest.find('/'), rest.size());
       name = rest.substr(0, end);
       if (look_ahead_.touches(table_.wd(at), name)) {
@@ -218,9 +224,14 @@ bool AutoWatcher::look_at_name(NodeId parent, std::string_view name_view, bool h
   if (!is_watched(parent) || inherited(parent) == 0) return true;
   if (leaves(parent)) return false;
   std::error_code ec;
-  const Directory* above = open(parent, ec);
-  if (above == nullptr) return look_ahead_.empty();
   const std::string name(name_view);
+  const Directory* above = open(parent, ec);
+  if (above == nullptr && !look_ahead_.empty()) return false;
+  if (above == nullptr) {  // what is mounted where nobody may look is a hole until that is allowed
+    if (has_changed && !is_elsewhere(ec.value()))
+      want(parent, name, is_watched(table_.child(parent, name)));
+    return true;
+  }
   const NodeId node = table_.child(parent, name);
   const bool is_known = is_watched(node) && table_.bits(node).asked != 0;
   if (is_known) {

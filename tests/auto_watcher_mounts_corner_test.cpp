@@ -1,0 +1,115 @@
+// A8, A16: mounts where the watcher may not look, and below the second name of a directory.
+#include <gmock/gmock.h>
+#include <grp.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <inotify/auto_watcher.hpp>
+#include <string>
+#include <string_view>
+
+#include "support/auto_watcher_checks.hpp"
+
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+using test::Events;
+using test::lines;
+using test::Probe;
+using test::Replay;
+namespace fs = std::filesystem;
+
+constexpr unsigned nobody = 65534;
+
+class MountsCornerTest : public testing::Test {
+ protected:
+  MountsCornerTest() {
+    fs::create_directory(root_);
+    ::chmod(dir_.str().c_str(), 0755);
+    ::chmod(root_.c_str(), 0755);
+  }
+
+  std::string in(std::string_view name) const { return root_ + '/' + std::string(name); }
+  static void as(unsigned user) {
+    if (::seteuid(0) != 0 || (user != 0 && ::seteuid(user) != 0)) throw test::Forbidden("seteuid");
+    ::prctl(PR_SET_DUMPABLE, 1);  // or /proc/self/fd would still be root's
+  }
+  static void prepare() {
+    if (::geteuid() != 0) throw test::Forbidden("to be root");
+    test::enter_mount_namespace();
+    if (::setgroups(0, nullptr) != 0 || ::setegid(nobody) != 0) throw test::Forbidden("setgroups");
+  }
+
+  test::TempDir dir_;
+  std::string root_ = dir_ / "in";
+};
+
+// What was watched there is hidden, and what hides it cannot be seen: a hole.
+TEST_F(MountsCornerTest, A8_A16_AMountWhereNobodyMayLookIsAHole) {
+  test::in_child([&] {
+    prepare();
+    fs::create_directories(in("shut/place/hidden"));
+    Replay replay(test::tree_on_disk(root_));
+    as(nobody);
+    Probe watcher;
+    watcher.add_all(root_, test::contract_mask);
+    as(0);
+    ::chmod(in("shut").c_str(), 0700);
+    test::mount_tmpfs(in("shut/place"));
+    fs::create_directories(in("shut/place/on_it/deep"));
+    as(nobody);
+    Events events = test::drain(watcher);
+    test::apply(replay, events);
+    EXPECT_THAT(test::holes(events, root_), ElementsAre("shut/place"));
+    as(0);
+    ::chmod(in("shut").c_str(), 0755);
+    as(nobody);
+    events = test::drain(watcher);
+    test::apply(replay, events);
+    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
+    test::expect_watched(watcher, test::directories(root_));
+    EXPECT_EQ(watcher.retry_holes(), 0U);
+    as(0);
+    ::chmod(in("shut").c_str(), 0700);
+    ASSERT_EQ(::umount2(in("shut/place").c_str(), MNT_DETACH), 0);
+    ::chmod(in("shut").c_str(), 0755);
+    as(nobody);
+    events = test::drain(watcher);
+    test::apply(replay, events);
+    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
+    test::expect_watched(watcher, test::directories(root_));
+    as(0);
+  });
+}
+
+// All that happens in it is told below the first.
+TEST_F(MountsCornerTest, A16_BelowTheSecondNameNothingIsTold) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(in("x/sub"));
+    fs::create_directories(in("b"));
+    Probe watcher;
+    watcher.add_all(root_, test::contract_mask);
+    if (::mount(in("x").c_str(), in("b").c_str(), nullptr, MS_BIND, nullptr) != 0)
+      throw test::Forbidden("bind mounts");
+    EXPECT_THAT(lines(test::drain(watcher), root_),
+                ElementsAre("synthetic IN_DELETE|IN_ISDIR b", "synthetic IN_CREATE|IN_ISDIR b"));
+    test::mount_tmpfs(in("b/sub"));
+    EXPECT_THAT(lines(test::drain(watcher), root_), IsEmpty());
+    ASSERT_EQ(::umount(in("b/sub").c_str()), 0);
+    EXPECT_THAT(lines(test::drain(watcher), root_), IsEmpty());
+    fs::remove(in("x/sub"));
+    EXPECT_THAT(lines(test::drain(watcher), root_), ElementsAre("IN_DELETE|IN_ISDIR x/sub"));
+    ASSERT_EQ(::umount(in("b").c_str()), 0);
+    test::drain(watcher);
+    test::expect_watched(watcher, test::directories(root_));
+  });
+}
+
+}  // namespace
