@@ -11,10 +11,10 @@ namespace test {
 
 /// The shortest list found by leaving out parts of `list` for which `fails(list)` still holds: first
 /// halves of it, then ever smaller parts, then single elements (Zeller's ddmin). It ends when no
-/// element can be left out, or at the deadline.
+/// element can be left out, or at `until`.
 template <class Element, class Fails>
 std::vector<Element> shrink(std::vector<Element> list, Fails fails,
-                            std::chrono::steady_clock::time_point deadline) {
+                            std::chrono::steady_clock::time_point until) {
   const auto without = [&](std::size_t begin, std::size_t end) {
     std::vector<Element> rest(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(begin));
     rest.insert(rest.end(), list.begin() + static_cast<std::ptrdiff_t>(end), list.end());
@@ -24,7 +24,7 @@ std::vector<Element> shrink(std::vector<Element> list, Fails fails,
   while (size > 0) {
     bool is_shorter = false;
     for (std::size_t begin = 0; begin < list.size();) {
-      if (std::chrono::steady_clock::now() > deadline) return list;
+      if (std::chrono::steady_clock::now() > until) return list;
       std::vector<Element> rest = without(begin, std::min(begin + size, list.size()));
       if (fails(std::as_const(rest))) {
         list = std::move(rest);
