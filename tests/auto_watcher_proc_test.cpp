@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <inotify/watch_file.hpp>
 #include <string>
 #include <thread>
 
@@ -49,25 +50,56 @@ TEST(AutoWatcherProc, A17_FollowsInAThreadWithDescriptorsOfItsOwn) {
   });
 }
 
+// Calls `call()` where there is no /proc: it says so, and that it is about `path`.
+void expect_proc_missed(const test::fs::path& path, const std::function<void()>& call) {
+  try {
+    call();
+    ADD_FAILURE() << "does not throw";
+  } catch (const std::filesystem::filesystem_error& error) {
+    EXPECT_NE(std::string(error.what()).find("/proc is not mounted"), std::string::npos)
+        << error.what();
+    EXPECT_NE(error.code(), std::errc::no_such_file_or_directory);
+    EXPECT_EQ(error.path1(), path);
+  }
+}
+
 TEST(AutoWatcherProc, A17_SaysThatProcIsMissing) {
   test::in_child([] {
     test::enter_mount_namespace();
     const test::TempDir dir;
     test::make_dirs(dir / "below");
-    if (::umount2("/proc", MNT_DETACH) != 0) throw test::Forbidden("unmounting /proc");
+    test::mount_tmpfs("/proc");  // hides what was there; to unmount it takes more rights
     inotify::AutoWatcher watcher;
-    try {
-      watcher.add_all(dir.path(), test::names);
-      ADD_FAILURE() << "add_all does not throw";
-    } catch (const std::filesystem::filesystem_error& error) {
-      EXPECT_NE(std::string(error.what()).find("/proc is not mounted"), std::string::npos)
-          << error.what();
-      EXPECT_NE(error.code(), std::errc::no_such_file_or_directory);
-      EXPECT_EQ(error.path1(), dir.path());
-    }
+    expect_proc_missed(dir.path(), [&] { watcher.add_all(dir.path(), test::names); });
     EXPECT_TRUE(watcher.empty());
     std::error_code ec;
     EXPECT_GT(watcher.add(dir.path(), test::names, ec), 0) << ec.message();
+  });
+}
+
+// It follows a path by what is open.
+TEST(AutoWatcherProc, AFileWatchSaysThatProcIsMissing) {
+  test::in_child([] {
+    test::enter_mount_namespace();
+    const test::TempDir dir;
+    test::write_file(dir / "file");
+    test::mount_tmpfs("/proc");
+    expect_proc_missed(dir / "file", [&] { inotify::FileWatch{dir / "file"}; });
+  });
+}
+
+TEST(AutoWatcherProc, AWatcherWatchesATreeWithoutIt) {
+  test::in_child([] {
+    test::enter_mount_namespace();
+    const test::TempDir dir;
+    test::make_dirs(dir / "below");
+    test::mount_tmpfs("/proc");
+    inotify::Watcher watcher;
+    watcher.add_all(dir.path(), test::names);
+    test::write_file(dir / "below/new");
+    const test::Events told = test::drain(watcher);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].fullpath, dir / "below/new");
   });
 }
 

@@ -273,6 +273,28 @@ inline void enter_user_namespace(int more_flags = 0) {
   write_proc("/proc/self/gid_map", "0 " + gid + " 1");
 }
 
+/// Whether this process could have one is found out by another.
+inline void need_user_namespace() {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    try {
+      enter_user_namespace();
+      errno = 0;
+    } catch (const Forbidden&) {
+    }
+    ::_exit(errno);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  errno = WEXITSTATUS(status);
+  if (status != 0) throw Forbidden("user namespaces");
+}
+
+/// In a child: somebody to whom nothing is shut that belongs to this user.
+inline void become_root_of_ones_own() {
+  if (::geteuid() != 0) enter_user_namespace();
+}
+
 /// In such a child: how many watches it may have.
 inline void limit_watches(int most) {
   write_proc("/proc/sys/user/max_inotify_watches", std::to_string(most));
