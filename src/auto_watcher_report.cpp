@@ -15,7 +15,7 @@ using detail::no_node;
 namespace {
 
 // The type of a hole in `unreported_`: a directory, or nothing is known of it.
-constexpr unsigned char hole = 0xFF;
+constexpr unsigned char directory_hole = 0xFF;
 constexpr unsigned char unknown_hole = 0xFE;
 
 }  // namespace
@@ -45,7 +45,7 @@ void AutoWatcher::report_hole(std::string_view path, std::error_code ec, Mask ma
   if (unreported_.empty() && !batch_.is_full()) {
     add_hole(path, ec, mask);
   } else {
-    unreported_.push({no_node, ec.value(), mask != 0 ? hole : unknown_hole, path});
+    unreported_.push({no_node, ec.value(), mask != 0 ? directory_hole : unknown_hole, path});
   }
 }
 
@@ -61,7 +61,7 @@ void AutoWatcher::tell_unreported(bool is_bounded) {
   for (; !unreported_.empty() && !(is_bounded && batch_.is_full()); unreported_.pop()) {
     const auto [directory, value, type, name] = unreported_.front();
     if (directory == no_node) {
-      add_hole(name, make_error(value), type == hole ? IN_ISDIR : 0U);
+      add_hole(name, make_error(value), type == directory_hole ? IN_ISDIR : 0U);
     } else if (table_.is_live(directory) && table_.wd(directory) == value) {
       tell_synthetic(directory, name, type);
     }
