@@ -1,6 +1,11 @@
 // A directory of its own for each test.
 #pragma once
 
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,13 +17,25 @@ namespace test {
 
 namespace fs = std::filesystem;
 
-/// Made below $INOTIFY_TEST_DIR, else the system's temporary directory; removed with all it holds.
+/// Where the tests make their trees: $INOTIFY_TEST_DIR, else in memory, where a file costs a tenth of
+/// the time, if a test of a million files finds room there; else where the system has temporary files.
+inline fs::path test_directory() {
+  if (const char* wanted = std::getenv("INOTIFY_TEST_DIR")) return wanted;
+  constexpr const char* memory = "/dev/shm";
+  struct statfs status {};
+  if (::statfs(memory, &status) == 0 && status.f_type == TMPFS_MAGIC &&
+      status.f_bavail >= (std::uint64_t{2} << 30U) / static_cast<std::uint64_t>(status.f_bsize) &&
+      ::access(memory, W_OK | X_OK) == 0) {
+    return memory;
+  }
+  return fs::temp_directory_path();
+}
+
+/// Made in the test directory; removed with all it holds.
 class TempDir {
  public:
   TempDir() {
-    const char* base = std::getenv("INOTIFY_TEST_DIR");
-    std::string name =
-        (fs::path(base != nullptr ? base : fs::temp_directory_path()) / "inotify-XXXXXX").string();
+    std::string name = (test_directory() / "inotify-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
     path_ = fs::canonical(name);
   }
