@@ -22,6 +22,7 @@
 #include "support/auto_watcher_checks.hpp"
 #include "support/contract.hpp"
 
+namespace corner {
 namespace {
 
 using testing::Contains;
@@ -736,3 +737,4 @@ TEST_F(CornerTest, A15_MovedAgainAndAgainWhileEventsArePending) {
 }
 
 }  // namespace
+}  // namespace corner

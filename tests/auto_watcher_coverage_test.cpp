@@ -24,6 +24,7 @@
 
 #include "support/contract.hpp"
 
+namespace coverage {
 namespace {
 
 using test::Contract;
@@ -624,3 +625,4 @@ TEST(CoverageRace, A1_A3_TwoWritersFillTheSameNewDirectories) {
 }
 
 }  // namespace
+}  // namespace coverage

@@ -12,6 +12,7 @@
 #include "support/auto_watcher_checks.hpp"
 #include "support/churn.hpp"
 
+namespace filter {
 namespace {
 
 using testing::Contains;
@@ -323,3 +324,4 @@ TEST_F(FilterTest, A13_OnlyTheAcceptedAreWatchedWhateverHappens) {
 }
 
 }  // namespace
+}  // namespace filter

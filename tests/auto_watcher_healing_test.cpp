@@ -16,6 +16,7 @@
 #include "support/auto_watcher_checks.hpp"
 #include "support/faults.hpp"
 
+namespace healing {
 namespace {
 
 using testing::Contains;
@@ -457,3 +458,4 @@ TEST_F(HealingTest, A10_ARootBelowARefusedDirectorySurvivesAnOverflow) {
 }
 
 }  // namespace
+}  // namespace healing

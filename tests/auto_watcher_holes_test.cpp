@@ -15,6 +15,7 @@
 #include "support/auto_watcher_checks.hpp"
 #include "support/churn.hpp"
 
+namespace holes {
 namespace {
 
 using testing::AllOf;
@@ -559,3 +560,4 @@ TEST(AutoWatcherHolesTest, A8_DescriptorsUsedUp) {
 }
 
 }  // namespace
+}  // namespace holes

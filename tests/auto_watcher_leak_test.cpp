@@ -26,6 +26,7 @@
 #endif
 #endif
 
+namespace leak {
 namespace {
 
 using testing::IsEmpty;
@@ -335,3 +336,4 @@ TEST(AutoWatcherSteadyState, AllocatesNothing) {
 }
 
 }  // namespace
+}  // namespace leak

@@ -18,6 +18,7 @@
 #include "support/faults.hpp"
 #include "support/threads.hpp"
 
+namespace mounts {
 namespace {
 
 using testing::Contains;
@@ -819,3 +820,4 @@ TEST_F(InterleavedTest, A16_MountsAtFullSpeed) {
 }
 
 }  // namespace
+}  // namespace mounts

@@ -12,6 +12,7 @@
 #include "support/auto_watcher_checks.hpp"
 #include "support/churn.hpp"
 
+namespace overflow {
 namespace {
 
 using testing::Contains;
@@ -376,3 +377,4 @@ TEST_F(OverflowTest, A10_AnnouncedThroughOverflowsWhileOthersWrite) {
 }
 
 }  // namespace
+}  // namespace overflow

@@ -19,6 +19,7 @@
 
 #include "support/auto_watcher_checks.hpp"
 
+namespace roots {
 namespace {
 
 using testing::Contains;
@@ -918,3 +919,4 @@ TEST_F(RootsTest, A15_InterruptedThoughNothingHappens) {
 }
 
 }  // namespace
+}  // namespace roots

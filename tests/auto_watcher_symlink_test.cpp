@@ -12,6 +12,7 @@
 
 #include "support/auto_watcher_checks.hpp"
 
+namespace symlinks {
 namespace {
 
 using testing::Contains;
@@ -283,3 +284,4 @@ TEST_F(FileSystemTest, A12_OneFileSystemLaterOn) {
 }
 
 }  // namespace
+}  // namespace symlinks

@@ -13,6 +13,7 @@
 
 #include "support/auto_watcher_checks.hpp"
 
+namespace unread {
 namespace {
 
 using testing::Contains;
@@ -350,3 +351,4 @@ TEST_F(UnreadRace, A4_A15_MadeARootWhileExchanged) {
 }
 
 }  // namespace
+}  // namespace unread

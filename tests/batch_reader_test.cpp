@@ -12,6 +12,7 @@
 
 #include "support/temp_dir.hpp"
 
+namespace batch_reader {
 namespace {
 
 using inotify::AutoWatcher;
@@ -183,3 +184,4 @@ TEST(BatchReader, OfAnAutoWatcherFollowsNewDirectories) {
 }
 
 }  // namespace
+}  // namespace batch_reader

@@ -33,6 +33,7 @@
 #endif
 #endif
 
+namespace bounds {
 namespace {
 
 using namespace std::chrono_literals;
@@ -369,3 +370,4 @@ TEST(AnnouncedInParts, A2_OtherCallsBetweenTheBatchesLoseNothing) {
 }
 
 }  // namespace
+}  // namespace bounds

@@ -21,6 +21,7 @@
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
 
+namespace instances {
 namespace {
 
 using inotify::Instance;
@@ -468,3 +469,4 @@ TEST_F(InstanceTest, ASignalAloneDoesNotEndAWait) {
 }
 
 }  // namespace
+}  // namespace instances

@@ -25,6 +25,7 @@
 #include "support/contract.hpp"
 #include "support/shrink.hpp"
 
+namespace model_of_a_tree {
 namespace {
 
 using test::Churn;
@@ -197,3 +198,4 @@ TEST(Shrink, LeavesWhatIsNeeded) {
 }
 
 }  // namespace
+}  // namespace model_of_a_tree

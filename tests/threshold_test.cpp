@@ -13,6 +13,7 @@
 
 #include "support/temp_dir.hpp"
 
+namespace threshold {
 namespace {
 
 using inotify::AutoWatcher;
@@ -135,3 +136,4 @@ TEST(Threshold, OfAnAutoWatcherCountsWhatAddAllFound) {
 }
 
 }  // namespace
+}  // namespace threshold

@@ -22,6 +22,7 @@
 #include "support/auto_watcher_checks.hpp"
 #include "support/threads.hpp"
 
+namespace walk_attack {
 namespace {
 
 using inotify::Event;
@@ -264,3 +265,4 @@ TEST_F(Attack, A15_AddIterGoesBeyondPathMax) {
 }
 
 }  // namespace
+}  // namespace walk_attack

@@ -26,6 +26,7 @@
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
 
+namespace watcher_renames {
 namespace {
 
 using namespace std::chrono_literals;
@@ -878,3 +879,4 @@ TEST_F(WatcherRename, ThousandsAtRandomKeepEveryPathRight) {
 }
 
 }  // namespace
+}  // namespace watcher_renames
