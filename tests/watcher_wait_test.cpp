@@ -14,6 +14,7 @@
 #include "support/faults.hpp"
 #include "support/temp_dir.hpp"
 
+namespace waiting {
 namespace {
 
 using namespace std::chrono_literals;
@@ -149,3 +150,4 @@ TYPED_TEST(WaitOf, ADirectoryMayBeAddedBetweenTwoReads) {
 }
 
 }  // namespace
+}  // namespace waiting
