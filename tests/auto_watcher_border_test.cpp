@@ -609,7 +609,8 @@ class Deeds {
 
 class BorderDeeds : public test::ContractTest, public testing::WithParamInterface<bool> {
  protected:
-  BorderDeeds() : deeds_(contract_, GetParam()) { start(); }
+  BorderDeeds() : deeds_(contract_, GetParam()) {}
+  void SetUp() override { start(); }
 
   void try_out(const std::vector<std::size_t>& sequence) {
     std::string text = "deeds:\n";

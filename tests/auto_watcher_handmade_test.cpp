@@ -277,7 +277,8 @@ const std::vector<Scenario>& scenarios() {
 
 class Handmade : public testing::TestWithParam<std::size_t> {
  protected:
-  Handmade() : scenario_(scenarios().at(GetParam())) { contract_.start(); }
+  Handmade() : scenario_(scenarios().at(GetParam())) {}
+  void SetUp() override { contract_.start(); }
 
   // Runs the scenario on a tree of its own; `give(feed, stream)` decides how the watcher gets to
   // know of it.

@@ -24,7 +24,7 @@ constexpr std::array calls{Call::openat, Call::fstatat, Call::add_watch, Call::g
 
 class Unknown : public testing::Test {
  protected:
-  Unknown() {
+  void SetUp() override {
     test::fs::create_directory(in());
     test::fs::create_directory(out());
     watcher_.add_all(in(), test::contract_mask);

@@ -32,7 +32,7 @@ void make_files(const test::TempDir& dir, int count, const std::string& prefix =
 template <class Any>
 class BatchReaderOf : public testing::Test {
  protected:
-  BatchReaderOf() { watcher.add_all(dir.path(), mask); }
+  void SetUp() override { watcher.add_all(dir.path(), mask); }
   test::TempDir dir;
   Any watcher;
 };

@@ -36,7 +36,7 @@ using Ended = Notifier::Ended;
 template <class Watched>
 class NotifierTest : public ::testing::Test {
  protected:
-  NotifierTest() { watcher_.add_all(dir_.path(), IN_CREATE | IN_DELETE); }
+  void SetUp() override { watcher_.add_all(dir_.path(), IN_CREATE | IN_DELETE); }
 
   void create(const std::string& name) { write_file(dir_ / name); }
 

@@ -36,7 +36,7 @@ using Ended = Notifier::Ended;
 
 class ThreadedNotifierTest : public ::testing::Test {
  protected:
-  ThreadedNotifierTest() { watcher_.add_all(dir_.path(), IN_CREATE); }
+  void SetUp() override { watcher_.add_all(dir_.path(), IN_CREATE); }
 
   const test::Watchdog watchdog_;
   const test::TempDir dir_;

@@ -26,7 +26,7 @@ using test::Fault;
 template <class Any>
 class WaitOf : public testing::Test {
  protected:
-  WaitOf() { watcher_.add_all(dir_.path(), IN_CREATE); }
+  void SetUp() override { watcher_.add_all(dir_.path(), IN_CREATE); }
   void create(const std::string& name) { test::write_file(dir_ / name); }
 
   test::TempDir dir_;

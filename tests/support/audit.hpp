@@ -33,6 +33,7 @@ std::string audit(const AnyWatcher& watcher) {
     text += "num_watches() is " + std::to_string(watcher.num_watches()) + ", watches() gives " +
             std::to_string(ours.size()) + '\n';
   }
+  if (!has_kernel_table()) return text;
   for (const auto& [wd, watch] : kernel) {
     const auto it = ours.find(wd);
     if (it == ours.end()) {
@@ -52,6 +53,7 @@ std::string audit(const AnyWatcher& watcher) {
 template <class AnyWatcher>
 std::string audit_on_disk(const AnyWatcher& watcher) {
   std::string text = audit(watcher);
+  if (!has_kernel_table()) return text;
   const auto kernel = kernel_table(inotify_fd_of(watcher));
   for (const inotify::Watch& watch : watcher.watches()) {
     const auto it = kernel.find(watch.wd);

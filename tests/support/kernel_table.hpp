@@ -26,6 +26,9 @@ struct KernelWatch {
   inotify::Mask mask;
 };
 
+/// Without /proc nobody knows what the kernel watches; what then cannot be compared is left out.
+inline bool has_kernel_table() { return ::access("/proc/self/fdinfo", X_OK) == 0; }
+
 /// Reads fdinfo/`inotify_fd` of the calling thread: wd -> watch.
 inline std::map<int, KernelWatch> kernel_table(int inotify_fd) {
   std::map<int, KernelWatch> table;
