@@ -254,7 +254,7 @@ TEST_F(FileWatchTest, KeepsNoWatchesItDoesNotNeed) {
 
 TEST_F(FileWatchTest, AnUnreadableFileIsNone) {
   write_file(in("file"), "1");
-  test::SecondProcess nobody([&] {
+  test::in_child([&] {
     test::become_nobody(dir_.str());
     FileWatch file(in("file"));
     const auto expect = [&](bool ok, const char* what) {
@@ -276,8 +276,6 @@ TEST_F(FileWatchTest, AnUnreadableFileIsNone) {
     write_file(in("closed/file"), "1");
     expect(behind.read(10s) == FileChange::appeared, "behind a directory that was closed");
   });
-  while (nobody.is_running()) {
-  }
 }
 
 TEST_F(FileWatchTest, SaysWhatIsWrongAndTriesAgain) {
