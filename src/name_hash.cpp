@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
+#include <cstring>
 #include <ctime>
 
 namespace inotify::inline v0::detail {
@@ -17,7 +19,7 @@ HashKey make_secret() noexcept {
   HashKey secret;
   if (::getrandom(&secret, sizeof secret, GRND_NONBLOCK) == sizeof secret) return secret;
   HashKey given{0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F};
-  if (const auto* random = reinterpret_cast<const void*>(::getauxval(AT_RANDOM)))
+  if (const auto* random = std::bit_cast<const void*>(::getauxval(AT_RANDOM)))
     std::memcpy(&given, random, sizeof given);
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
