@@ -84,6 +84,7 @@ void AutoWatcher::close() noexcept {
   hand_.clear();
   todo_.clear();
   deferred_.clear();
+  is_retry_ = owes_overflow_ = false;
   found_.give_back();
   unreported_.give_back();
 }
@@ -105,6 +106,7 @@ int AutoWatcher::add_by(const Setter& by, const std::filesystem::path& path, Mas
     return -1;
   }
   const Ending ending(*this);
+  allowance_.begin_counted();
   bool is_current = false;
   const auto set = [&] { return set_watch(by, path, mask, ec); };
   int wd = watch_current(path, mask, set, is_current, ec);
@@ -168,6 +170,7 @@ bool AutoWatcher::is_outdated(std::string_view path) {
 std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask mask,
                                       const OnError& onerror) try {
   const Ending ending(*this);
+  allowance_.begin_counted();
   std::error_code ec = (mask & refused_bits) != 0 ? make_error(EINVAL) : check(path, mask);
   if (!ec && !is_open()) ec = make_error(EBADF);
   if (ec) throw_add_error(path, mask, ec);
@@ -199,7 +202,8 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
     const detail::Override<Walk*> walking(walk_, &walk);
     {
       const bool was_hole = table_.bits(root).hole != 0;
-      const detail::Override announcing(announce_, options_.announce || was_hole);
+      const bool owes_more = !todo_.empty() || !deferred_.empty();  // others, which may be met now
+      const detail::Override announcing(announce_, options_.announce || was_hole || owes_more);
       enter_root(root, std::move(directory), fresh_wd, ec);
       ask_mounts();
       if (mounts_due_) follow_mounts();
@@ -315,14 +319,16 @@ void AutoWatcher::remove_path(const std::filesystem::path& path, std::error_code
 // ---- reading
 
 std::size_t AutoWatcher::readable() const {
-  const std::size_t found = (batch_.size() + unreported_.size()) * sizeof(inotify_event);
-  return look_ahead_.bytes() + found + instance_.readable();
+  const std::size_t found = batch_.size() + unreported_.size() + todo_.size();
+  return look_ahead_.bytes() + found * sizeof(inotify_event) + instance_.readable();
 }
 
 // What was queued before the read() was called is always taken, so that who reads until nothing
-// comes has it all; what others do meanwhile can go on for ever, and is left if time is up.
+// comes has it all; what others do meanwhile can go on for ever, and is left if time is up. So is what
+// has no end by itself, as a tree in which others make directories: then it is not all.
 Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) try {
   const Ending ending(*this);
+  if (is_first) allowance_.begin_timed();
   if (is_damaged_) repair(ec);
   if (ec) return Left::nothing;
   const std::size_t room = look_ahead_.room().size();
@@ -340,6 +346,7 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) try {
   }
   look_at_mounts(is_done && is_all && look_ahead_.empty());
   end_call(false);  // the batch is delivered by who called
+  if (batch_.empty() && allowance_.is_used_up()) return Left::newer;
   if (!is_done || !unreported_.empty() || owed_ > 0 || (!is_all && !batch_.empty()))
     return Left::older;
   return has_more() ? Left::newer : Left::nothing;
@@ -348,15 +355,17 @@ Watcher::Left AutoWatcher::collect(bool is_first, std::error_code& ec) try {
   throw;
 }
 
-// Interprets what is in the look-ahead by now, until the batch is full if it is bounded. Returns whether
-// that was all.
+// Interprets what is in the look-ahead by now, until the batch is full if it is bounded, and as far as it
+// may go. Returns whether that was all.
 //
 // While the batch is not full nothing is left unreported; so who is bounded interprets nothing before
 // all that was found is in a batch.
 bool AutoWatcher::interpret_pulled(bool is_bounded) {
   const std::uint64_t mark = look_ahead_.received();
   if (!unreported_.empty()) tell_unreported(is_bounded || look_ahead_.empty());
-  while (look_ahead_.passed() < mark) {
+  const auto is_full = [&] { return is_bounded && batch_.is_full(); };
+  if ((!todo_.empty() || owes_overflow_) && !is_full()) resume();
+  while (look_ahead_.passed() < mark && !allowance_.is_used_up()) {
     if (batch_.is_full()) {
       if (is_bounded) break;
       tell_unreported(false);
@@ -365,11 +374,11 @@ bool AutoWatcher::interpret_pulled(bool is_bounded) {
     if (raw == nullptr) break;
     interpret(*raw);
   }
-  if (look_ahead_.empty() && !(is_bounded && batch_.is_full())) {
+  if (look_ahead_.empty() && !is_full() && !allowance_.is_used_up()) {
     if (!deferred_.empty()) ask_mounts();  // which may be why it was not found
     if (mounts_due_ && !deferred_.empty()) follow_mounts();
     retry_deferred();
-    if (look_ahead_.empty()) restore_old(true);
+    if (look_ahead_.empty() && todo_.empty()) restore_old(true);
   }
   return look_ahead_.passed() >= mark || look_ahead_.empty();
 }

@@ -50,6 +50,7 @@ void AutoWatcher::release(int wd) {
 // Once it returns, a rename that had begun in `parent` is in the look-ahead whole [18].
 void AutoWatcher::barrier(NodeId parent) {
   std::error_code ec;
+  may_go_on();  // to be asked before the next event
   if (const Directory* directory = open(parent, ec)) directory->fence();
   pull_queued();
 }

@@ -23,11 +23,36 @@ void AutoWatcher::want(NodeId parent, std::string_view name, bool told) {
   todo_.push_back(node);
 }
 
+// Whether the call under way may take so many steps more. A read() that has something to return comes
+// back sooner: what there is is not kept from its reader, and who reads until nothing comes has it all,
+// unless it takes very long.
+bool AutoWatcher::may_go_on(std::size_t steps) noexcept {
+  constexpr milliseconds most_time{100};
+  constexpr milliseconds most_time_for_nothing{1000};
+  allowance_.spend(steps, batch_.empty() ? most_time_for_nothing : most_time);
+  return !allowance_.is_used_up();
+}
+
 // Breadth first, so that parents are reported before children and siblings share their open parent.
+// What the call has no time for stays on todo_.
 void AutoWatcher::enter_wanted() {
-  while (!todo_.empty()) enter_next();
+  while (!todo_.empty() && may_go_on()) enter_next();
+  if (todo_.empty()) is_retry_ = false;
   opened_ = {};
   opened_wd_ = -1;
+}
+
+// Goes on with what a call before this has left. After an overflow that reports nothing the consumer has
+// listed what he sees when it was told, or may have; what has appeared since in a directory that was not
+// watched yet is told by a second one, at the end.
+void AutoWatcher::resume() {
+  const detail::Override announcing(announce_, !owes_overflow_);
+  enter_wanted();
+  if (todo_.empty() && !old_.empty()) restore_old(false);
+  if (!todo_.empty() || !owes_overflow_) return;
+  if (!unreported_.empty()) tell_unreported(false);
+  for (const NodeId root : outermost_roots()) report(root, {-1, IN_Q_OVERFLOW, 0, {}});
+  owes_overflow_ = false;
 }
 
 void AutoWatcher::enter_next() {
@@ -66,7 +91,7 @@ void AutoWatcher::defer(NodeId node, std::error_code ec) {
 void AutoWatcher::retry_deferred() {
   if (deferred_.empty() && todo_.empty()) return;
   for (const auto& [node, cause] : std::exchange(deferred_, {})) todo_.push_back(node);
-  const detail::Override retrying(is_retry_, true);
+  is_retry_ = true;
   enter_wanted();
 }
 

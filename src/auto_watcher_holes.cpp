@@ -112,6 +112,7 @@ void AutoWatcher::on_access(NodeId node) {
 std::size_t AutoWatcher::retry_holes() try {
   if (!is_open()) return 0;
   const Ending ending(*this);
+  allowance_.begin_counted();
   std::error_code ec;
   catch_up(ec);
   if (ec) detail::throw_error("retry_holes", ec);

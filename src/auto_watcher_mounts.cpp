@@ -52,12 +52,13 @@ void AutoWatcher::look_at_mounts(bool is_drained) {
   constexpr unsigned often = 16;
   const bool has_waited = std::exchange(has_waited_, false);
   if (is_drained ? !has_waited : ++looks_ % often == 0) ask_mounts();
-  if (!mounts_due_) return;
+  if (!mounts_due_ || allowance_.is_used_up()) return;
   follow_mounts();
   if (look_ahead_.empty()) retry_deferred();
 }
 
 Instance::Wake AutoWatcher::wait(milliseconds timeout, std::error_code& ec) {
+  allowance_.begin_timed();
   if (!mounts_.is_open()) return Watcher::wait(timeout, ec);
   bool is_mount = false;
   const auto wake = instance_.wait_with(mounts_.fd(), is_mount, timeout, ec);

@@ -7,13 +7,42 @@ namespace inotify::inline v0 {
 
 using detail::no_node;
 
+// Nothing is believed any more, and the disk is asked anew. If that takes more than one call, and what is
+// found is not reported, the end of it is told as a second overflow: see resume().
+void AutoWatcher::on_overflow() {
+  unreported_.clear();  // all of it is below a root whose overflow is told
+  is_retry_ = owes_overflow_ = false;
+  allowance_.begin_again();  // what was read before it is not at the expense of a small tree
+  discard_queued();
+  end_lost_watches();
+  std::vector<NodeId> roots = outermost_roots();
+  if (roots.empty()) report(no_node, {-1, IN_Q_OVERFLOW, 0, {}});
+  for (const NodeId root : roots) {
+    report(root, {-1, IN_Q_OVERFLOW, 0, {}});
+    table_.bits(root).asked = wish(root, false) & IN_ALL_EVENTS;
+  }
+  const bool tells = options_.overflow == OverflowPolicy::announce;
+  const detail::Override announcing(announce_, tells);
+  for (const NodeId root : roots) {  // all, for things move from one to another
+    if (table_.is_live(root)) forget_below(root);
+  }
+  // A root in a part of another that is not followed is forgotten with that, and restored.
+  std::erase_if(roots, [&](NodeId root) { return !table_.is_live(root); });
+  for (const NodeId root : roots) {
+    table_.bits(root).hole = 0;  // to be named again
+    reenter_root(root);
+  }
+  if (todo_.empty()) restore_old(false);
+  owes_overflow_ = !todo_.empty() && !tells;
+  for (auto& [identity, mount] : mounts_below_) mount.node = no_node;
+  mounts_due_ = mounts_.is_open();
+}
+
 // Between reading a record and having drained what was queued then, nothing can be believed, and a
 // second gap leaves no record of its own [15]. So all of it is thrown away, but for the end of
-// watches; of those that ended in the gap only the kernel's own list tells. Then the disk is asked
-// anew.
-void AutoWatcher::on_overflow() {
+// watches; of those that ended in the gap only the kernel's own list tells.
+void AutoWatcher::discard_queued() {
   constexpr int most_rounds = 4;
-  unreported_.clear();  // all of it is below a root whose overflow is told
   bool again = true;
   for (int round = 0; again; ++round) {
     if (round == most_rounds) {  // others are faster: the next call begins with the same
@@ -32,34 +61,23 @@ void AutoWatcher::on_overflow() {
     }
   }
   released_.clear();  // their IN_IGNOREDs have been read, or are lost
+}
+
+void AutoWatcher::end_lost_watches() {
   std::error_code ec;
   for (const int wd : dead_watches(ec)) {
     if (table_.by_wd(wd) != no_node) on_self(table_.by_wd(wd), {wd, IN_IGNORED, 0, {}});
   }
   if (ec && ec != std::errc::no_such_file_or_directory) is_damaged_ = true;  // asked again
+}
+
+std::vector<detail::NodeId> AutoWatcher::outermost_roots() const {
   std::vector<NodeId> roots;
   table_.for_each([&](NodeId node) {
     const bool is_outermost = inherited(table_.parent(node)) == 0;
     if (table_.bits(node).is_root != 0 && is_watched(node) && is_outermost) roots.push_back(node);
   });
-  if (roots.empty()) report(no_node, {-1, IN_Q_OVERFLOW, 0, {}});
-  for (const NodeId root : roots) {
-    report(root, {-1, IN_Q_OVERFLOW, 0, {}});
-    table_.bits(root).asked = wish(root, false) & IN_ALL_EVENTS;
-  }
-  const detail::Override announcing(announce_, options_.overflow == OverflowPolicy::announce);
-  for (const NodeId root : roots) {  // all, for things move from one to another
-    if (table_.is_live(root)) forget_below(root);
-  }
-  // A root in a part of another that is not followed is forgotten with that, and restored.
-  std::erase_if(roots, [&](NodeId root) { return !table_.is_live(root); });
-  for (const NodeId root : roots) {
-    table_.bits(root).hole = 0;  // to be named again
-    reenter_root(root);
-  }
-  restore_old(false);
-  for (auto& [identity, mount] : mounts_below_) mount.node = no_node;
-  mounts_due_ = mounts_.is_open();
+  return roots;
 }
 
 // Forgets a directory and what is below it. A watch that is met again by the new walk is taken over as
@@ -93,7 +111,8 @@ void AutoWatcher::restore_old(bool is_last_try) {
   for (auto it = old_.begin(); it != old_.end();) {
     const auto& [wd, old] = *it;
     const bool is_met = table_.by_wd(wd) != no_node;
-    if (!is_met && !restore(wd, old) && !is_last_try) {
+    // What it has restored may be a root, and not be walked yet.
+    if (!is_met && !restore(wd, old) && !(is_last_try && todo_.empty())) {
       ++it;
       continue;
     }

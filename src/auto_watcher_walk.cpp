@@ -36,14 +36,16 @@ void pass_bad_alloc(const std::exception_ptr& thrown) {
 
 }  // namespace
 
-// Watches what is wanted, and all below. The user's filter is not asked in a thread that is not his.
+// Watches what is wanted, and all below, as far as it may. The user's filter is not asked in a thread that
+// is not his.
 void AutoWatcher::walk() {
   if (todo_.empty()) return;
   Crew crew(options_.add_filter ? 0 : options_.threads);
-  while (!todo_.empty()) {
-    for (std::size_t left = todo_.size(); left > 0;) left -= scan(crew, left);
+  while (!todo_.empty() && may_go_on()) {
+    for (std::size_t left = todo_.size(); left > 0 && may_go_on();) left -= scan(crew, left);
     // What is entered may be a root, that others want, and then all is.
-    for (std::size_t left = todo_.size(); left > 0 && !todo_.empty(); --left) enter_next();
+    for (std::size_t left = todo_.size(); left > 0 && !todo_.empty() && may_go_on(); --left)
+      enter_next();
   }
   opened_ = {};
   opened_wd_ = -1;
@@ -96,8 +98,9 @@ std::size_t AutoWatcher::scan(Crew& crew, std::size_t most) {
   return names.size();
 }
 
-// Has the crew go through all that `scans` come to. What the user's functions throw is thrown when all
-// that is known by then has been taken over; std::bad_alloc at once, for then the tree is walked anew.
+// Has the crew go through all that `scans` come to, as far as it may. What the user's functions throw is
+// thrown when all that is known by then has been taken over; std::bad_alloc at once, for then the tree is
+// walked anew.
 void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
   const detail::Override scanning(is_scanning_, true);
   std::size_t running = 0;
@@ -116,6 +119,7 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
     }
   } const rest{crew, running};
   std::exception_ptr error;
+  const auto is_over = [&] { return error != nullptr || allowance_.is_used_up(); };
   start(0);
   while (running > 0) {
     std::exception_ptr thrown;
@@ -124,8 +128,9 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
     one.is_running = false;
     pass_bad_alloc(thrown);
     if (thrown != nullptr && error == nullptr) error = thrown;
+    may_go_on(one.scan.found() - std::exchange(one.counted, one.scan.found()));
     try {
-      if (error != nullptr) one.scan.abandon(one.notes);
+      if (is_over()) one.scan.abandon(one.notes);
       doubt_mounted(one, scans);
       adopt(one.notes);
       if (error == nullptr && options_.progress) options_.progress(walk_->directories);
@@ -137,7 +142,7 @@ void AutoWatcher::run(Crew& crew, std::vector<Scan>& scans) {
       one.scan.abandon(one.notes);
       adopt(one.notes);
     }
-    if (error != nullptr) continue;
+    if (is_over()) continue;
     for (Scan& idle : scans) {
       if (!idle.is_running && !idle.has_more && one.has_more)
         idle.has_more = idle.scan.take_half(one.scan);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <inotify/detail/allowance.hpp>
 #include <inotify/detail/directory.hpp>
 #include <inotify/detail/fifo.hpp>
 #include <inotify/detail/found_queue.hpp>
@@ -32,6 +33,7 @@ class Crew;
 enum class OverflowPolicy {
   /// One IN_Q_OVERFLOW per root, with the root as its path: what you believe below is old; list it.
   /// (Your listing is younger than what the next events tell: see README, "Replaying the stream".)
+  /// Another one if it took more than one read() to watch all anew: list it again.
   report,
   /// The same, and then everything that exists below, as synthetic creates: forget what you believe.
   announce,
@@ -99,10 +101,14 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// were asked for is kept, once they have returned. Nothing is leaked, and no watch is left that nobody
 /// knows. close(), moves and destructors never fail.
 ///
-/// Others cannot hold a call by renaming, however fast: it takes some dozen system calls for each event
+/// Others cannot hold a call, however fast they are: it takes some dozen system calls for each event
 /// that was queued when it was called and for each directory that it comes to, and waits for at most
-/// 64 renames beyond those. What it could not reach by then is left to the next read(), or told as a
-/// hole. A directory that is made in one that is just being entered is entered in the same call.
+/// 64 renames beyond those. A read() comes to 256 directories, and to as many more as take it some 100 ms
+/// beyond its timeout; while it has nothing to return yet, one second. Any other call comes to at most
+/// twice as many directories as the user may have watches (or 4,096). What it could not reach by then is
+/// left to the next read(), which goes on there before it looks at a younger event, or told as a hole. So
+/// a large tree that is moved in is told by several read()s; and if one of more than a second has nothing
+/// to tell, read() returns nothing though there is more: is_behind() says so.
 ///
 /// fileno() is readable as long as anything is to be delivered. It is not the inotify descriptor;
 /// do not read from it. Needs a mounted /proc. Errors, thread safety: as for Watcher. Source:
@@ -125,8 +131,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
     std::size_t threads = 1;
     /// Called by add_all every now and then, in the thread that calls it, with the number of
     /// directories it has watched so far. It must not call the watcher. What it throws passes through
-    /// add_all; what is missing then is watched by the next read(), and reported as what has just
-    /// appeared is.
+    /// add_all; what is missing then, or if add_all had to end (see above), is watched by the next
+    /// read(), and reported as what has just appeared is.
     std::function<void(std::size_t directories)> progress{};
   };
 
@@ -171,7 +177,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   /// still cannot. What is found is reported by the next read(), and so is a cause that has changed.
   std::size_t retry_holes();
 
-  /// The bytes queued in the kernel, and those pulled from it and not yet delivered.
+  /// The bytes queued in the kernel, and those pulled from it or found and not yet delivered.
   [[nodiscard]] std::size_t readable() const override;
 
   void close() noexcept override;
@@ -228,7 +234,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // Whether collect() has something to do though nothing comes.
   [[nodiscard]] bool has_more() const noexcept {
     return !look_ahead_.empty() || !todo_.empty() || !deferred_.empty() || !old_.empty() ||
-           is_damaged_ || mounts_due_ || !unreported_.empty();
+           is_damaged_ || mounts_due_ || owes_overflow_ || !unreported_.empty();
   }
   void open_epoll(std::error_code& ec);
   void end_call(bool has_batch) noexcept;
@@ -298,7 +304,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_enter.cpp: watching a directory, and reporting what it holds
 
   void want(NodeId parent, std::string_view name, bool told);
+  bool may_go_on(std::size_t steps = 1) noexcept;
   void enter_wanted();
+  void resume();
   void enter_next();
   void enter(NodeId node);
   static unsigned char look_up(const detail::Directory& above, const char* name,
@@ -342,6 +350,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
     bool has_more = false;
     bool is_running = false;
     bool is_doubtful = false;  // a mount has come or gone since its work under way began
+    std::size_t counted = 0;   // so many of the directories it has come to
   };
   void walk();
   std::size_t scan(detail::Crew& crew, std::size_t most);
@@ -411,6 +420,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // ---- auto_watcher_overflow.cpp
 
   void on_overflow();
+  void discard_queued();
+  void end_lost_watches();
+  [[nodiscard]] std::vector<NodeId> outermost_roots() const;
   void damage() noexcept;
   void repair(std::error_code& ec);
   void compare_with_kernel(std::error_code& ec);
@@ -419,7 +431,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void forget_below(NodeId top);
   void restore_old(bool is_last_try);
   void restore_forgotten() {
-    if (!old_.empty()) restore_old(look_ahead_.empty());
+    if (!old_.empty() && todo_.empty()) restore_old(look_ahead_.empty());
   }
   bool restore(int wd, const Old& old);
 
@@ -440,6 +452,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   detail::LookAhead look_ahead_;
   std::uint64_t waits_ = 0;  // of the call under way: how many renames it has waited for,
   std::uint64_t begin_ = 0;  // and where it has begun in the look-ahead
+  detail::Allowance allowance_;
   std::unordered_map<int, Mask> hand_;        // what add() asked for, by wd
   std::unordered_map<int, Mask> root_masks_;  // what add_all() asked for, by wd
   std::map<NodeId, int> causes_;              // the errno of each hole; and of some that were
@@ -447,11 +460,14 @@ class INOTIFY_API AutoWatcher : public Watcher {
   std::unordered_set<int> released_;          // wds whose IN_IGNORED is of our own making
 
   // Directories to enter: nodes with `wanted` set. An id in these lists whose node is no longer
-  // wanted is stale and skipped.
+  // wanted is stale and skipped. What a call leaves on todo_, for it must come back, is entered before any
+  // event is interpreted.
   detail::Fifo<NodeId> todo_;
   std::vector<std::pair<NodeId, std::error_code>>
-      deferred_;  // to be tried again when the look-ahead is empty
-  bool is_retry_ = false;
+      deferred_;           // to be tried again when the look-ahead is empty
+  bool is_retry_ = false;  // what is on todo_ now was deferred
+  bool owes_overflow_ =
+      false;  // to be told again when todo_, left by one that reports nothing, is empty
   Quiet quiet_{};
   bool announce_ = true;  // report what the listings of todo_ find
   // What has been found after the batch was full. It is reported before anything else is, and before

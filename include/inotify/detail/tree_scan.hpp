@@ -87,6 +87,11 @@ class TreeScan {
   /// whether that was anything.
   bool take_half(TreeScan& other);
 
+  /// How many directories it has come to.
+  [[nodiscard]] std::size_t found() const noexcept {
+    return (next_ - 1 - options_.index) / options_.scans;
+  }
+
  private:
   struct Pending {
     Number number;
