@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <inotify/detail/unique_fd.hpp>
+#include <inotify/version.hpp>
 
 namespace inotify::inline v0::detail {
 
@@ -32,7 +33,7 @@ class Waker {
             std::error_code& ec) const noexcept;
 
   /// Ends a wait() of another thread, or the next one. Async-signal-safe.
-  void interrupt() const noexcept;
+  INOTIFY_API void interrupt() const noexcept;
 
   void reset() noexcept { fd_.reset(); }
 
