@@ -93,7 +93,7 @@ TEST_F(Bound, A17_AddAllAndReadComeBackInARace) {
   const test::Watchdog watchdog;
   std::atomic<bool> done = false;
   milliseconds most{};
-  std::jthread attacker([&] {
+  test::Thread attacker([&] {
     for (unsigned i = 0; !done; ++i) {
       if (i % 2 == 0) {
         test::exchange(dir_ / "x", dir_ / "y");

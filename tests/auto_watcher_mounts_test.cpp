@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <inotify/auto_watcher.hpp>
 #include <string>
@@ -584,7 +585,7 @@ TEST_F(FollowTest, A16_ABlockedReadReturns) {
     Probe watcher;
     start(watcher);
     const pid_t reader = ::gettid();
-    std::jthread other([&] {
+    test::Thread other([&] {
       if (test::sleeps(reader)) test::mount_tmpfs(in("d"));
     });
     const test::Watchdog watchdog;
@@ -604,7 +605,7 @@ TEST_F(FollowTest, A16_AMountElsewhereDoesNotEndAWait) {
     Probe watcher;
     start(watcher);
     const pid_t reader = ::gettid();
-    std::jthread other([&] {
+    test::Thread other([&] {
       if (!test::sleeps(reader)) return;
       test::mount_tmpfs(out("elsewhere"));
       if (test::sleeps(reader)) write("f");
@@ -796,8 +797,9 @@ TEST_F(InterleavedTest, A16_MountsAtFullSpeed) {
       test::mount_tmpfs(out("source"));
       fs::create_directories(out("source/on_it/deep"));
       Probe watcher(Options{.announce = true});
-      std::jthread other([&](const std::stop_token& stop) {
-        for (int k = 0; k < 200 && !stop.stop_requested(); ++k) {
+      std::atomic<bool> is_over = false;
+      test::Thread other([&] {
+        for (int k = 0; k < 200 && !is_over; ++k) {
           mount(k % 3 == 0 ? What::bind : What::tmpfs);
           if (k % 2 == 0) ::mount(in("f").c_str(), in("a/y").c_str(), nullptr, MS_BIND, nullptr);
           if (k % 2 == 0) ::umount2(in("a/y").c_str(), MNT_DETACH);
@@ -809,7 +811,7 @@ TEST_F(InterleavedTest, A16_MountsAtFullSpeed) {
       for (int k = 0; k < 50; ++k) {
         for (const auto& event : watcher.read(test::at_once)) events.emplace_back(event);
       }
-      other.request_stop();
+      is_over = true;
       other.join();
       for (auto& event : test::drain(watcher)) events.push_back(std::move(event));
       expect_replayed({}, events);

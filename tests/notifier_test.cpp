@@ -241,7 +241,7 @@ TYPED_TEST(NotifierTest, ReadFreqLetsEventsGather) {
   // What happens in the pause is read with the first; how late that can be is the machine's.
   this->seen_.clear();
   this->create("b");
-  std::jthread other([this] { this->create("c"); });
+  test::Thread other([this] { this->create("c"); });
   notifier.loop([&](Notifier&) { return this->seen_.size() == 2; });
   EXPECT_THAT(this->seen_, ElementsAre("b", "c"));
 }
@@ -250,7 +250,7 @@ TYPED_TEST(NotifierTest, FewerBytesThanTheThresholdWaitForMore) {
   Notifier notifier(this->watcher_, this->note(), {.threshold = 3 * 32});
   this->create("a");
   this->create("b");
-  std::jthread other([this] { this->create("c"); });
+  test::Thread other([this] { this->create("c"); });
   notifier.loop([](Notifier&) { return true; });  // one cycle, and no timeout
   EXPECT_THAT(this->seen_, ElementsAre("a", "b", "c"));
 }
@@ -299,7 +299,7 @@ steady_clock::duration time_to_stop(Watcher& watcher, inotify::NotifierOptions o
       watcher, [](const Event&) { ADD_FAILURE() << "handled"; }, options);
   const pid_t self = static_cast<pid_t>(::syscall(SYS_gettid));
   steady_clock::time_point called;
-  std::jthread other([&] {
+  test::Thread other([&] {
     EXPECT_TRUE(test::sleeps(self));
     called = steady_clock::now();
     notifier.stop();
@@ -337,7 +337,7 @@ TYPED_TEST(NotifierTest, StopInASignalHandler) {
   action.sa_handler = [](int) { signalled->stop(); };
   ::sigaction(SIGUSR1, &action, &before);
   const pthread_t self = ::pthread_self();
-  std::jthread other([self] { ::pthread_kill(self, SIGUSR1); });
+  test::Thread other([self] { ::pthread_kill(self, SIGUSR1); });
   EXPECT_EQ(notifier.loop(), Ended::stopped);
   other.join();
   ::sigaction(SIGUSR1, &before, nullptr);

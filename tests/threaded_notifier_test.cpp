@@ -182,7 +182,7 @@ TEST_F(ThreadedNotifierTest, LosesNothingUnderLoadHoweverOftenItIsStopped) {
     }
     ::_exit(0);
   }
-  std::jthread writer([&] {
+  test::Thread writer([&] {
     for (int i = 0; i < files; ++i) write_file(base + "/t" + std::to_string(i));
   });
 
@@ -196,7 +196,7 @@ TEST_F(ThreadedNotifierTest, LosesNothingUnderLoadHoweverOftenItIsStopped) {
   });
   self = &notifier;
   std::atomic<bool> is_over = false;
-  std::jthread stopper([&] {
+  test::Thread stopper([&] {
     while (!is_over) {
       notifier.stop();
       std::this_thread::yield();

@@ -86,7 +86,7 @@ class Attack : public testing::Test {
     std::cout << "seed " << seed << '\n';
     std::atomic<bool> done = false;
     std::atomic<int> exchanges = 0;
-    std::jthread attacker([&] {
+    test::Thread attacker([&] {
       std::mt19937 random(seed);
       while (!done) {
         test::exchange(mid_, link_);

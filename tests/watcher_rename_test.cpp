@@ -25,6 +25,7 @@
 #include "support/audit.hpp"
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
+#include "support/threads.hpp"
 
 namespace watcher_renames {
 namespace {
@@ -776,7 +777,7 @@ TEST_F(WatcherRename, ByManyThreadsAtOnceJoinsEveryPair) {
   }
 
   std::atomic<int> running = threads;
-  std::vector<std::jthread> writers;
+  std::vector<test::Thread> writers;
   for (int t = 0; t < threads; ++t) {
     writers.emplace_back([&, t] {
       std::mt19937 random(seed + static_cast<unsigned>(t));

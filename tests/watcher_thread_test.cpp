@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "support/temp_dir.hpp"
+#include "support/threads.hpp"
 
 namespace {
 
@@ -54,7 +55,7 @@ class Reader {
   Reader(Watcher& w, Read read) : watcher_(w) {
     std::promise<void> promise;
     done_ = promise.get_future();
-    thread_ = std::jthread([this, read, promise = std::move(promise)]() mutable {
+    thread_ = test::Thread([this, read, promise = std::move(promise)]() mutable {
       thread_id_ = static_cast<pid_t>(::syscall(SYS_gettid));
       std::error_code ec;
       for (const Event& e : read(watcher_, ec))
@@ -95,7 +96,7 @@ class Reader {
   std::atomic<pid_t> thread_id_ = 0;
   std::vector<std::string> seen_;
   std::future<void> done_;
-  std::jthread thread_;
+  test::Thread thread_;
 };
 
 class WatcherThread : public ::testing::Test {
@@ -187,7 +188,7 @@ TEST_F(WatcherThread, EveryOneOfManyInterruptsWakesARead) {
   constexpr int rounds = 3000;
   std::atomic<int> returned = 0;
   std::atomic<bool> gave_up = false;
-  std::jthread interrupter([&] {
+  test::Thread interrupter([&] {
     for (int round = 0; round < rounds; ++round) {
       w_.interrupt();
       const auto deadline = steady_clock::now() + patience;
@@ -214,7 +215,7 @@ TEST_F(WatcherThread, EveryOneOfManyInterruptsWakesARead) {
 TEST_F(WatcherThread, InterruptsOfManyThreadsAmongEventsLoseNoEvent) {
   constexpr int files = 2000;
   std::atomic<bool> done = false;
-  std::vector<std::jthread> interrupters;
+  std::vector<test::Thread> interrupters;
   for (int i = 0; i < 3; ++i) {
     interrupters.emplace_back([&] {
       while (!done) {
@@ -223,7 +224,7 @@ TEST_F(WatcherThread, InterruptsOfManyThreadsAmongEventsLoseNoEvent) {
       }
     });
   }
-  std::jthread writer([&] {
+  test::Thread writer([&] {
     for (int i = 0; i < files; ++i) create(std::to_string(i));
   });
   std::vector<std::string> seen;
@@ -244,7 +245,7 @@ TEST_F(WatcherThread, InterruptsOfManyThreadsAmongEventsLoseNoEvent) {
 TEST_F(WatcherThread, AWatcherMayBeUsedByOneThreadAfterAnother) {
   for (int i = 0; i < 20; ++i) {
     const std::string name = std::to_string(i);
-    std::jthread([&] {
+    test::Thread([&] {
       std::filesystem::create_directory(dir_ / ("d" + name));
       w_.add(dir_ / ("d" + name), IN_CREATE);
       write_file(dir_ / ("d" + name) / "f");

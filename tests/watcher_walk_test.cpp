@@ -23,6 +23,7 @@
 
 #include "support/audit.hpp"
 #include "support/temp_dir.hpp"
+#include "support/threads.hpp"
 
 namespace {
 
@@ -534,7 +535,7 @@ TEST_F(WatcherWalk, SurvivesDirectoriesThatComeAndGoMeanwhile) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::atomic<bool> done = false;
   std::atomic<int> changes = 0;
-  std::jthread churn([&] {
+  test::Thread churn([&] {
     std::mt19937 random(seed);
     const auto path = [&] {
       std::string text = dir_.str();

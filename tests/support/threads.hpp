@@ -5,14 +5,16 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <concepts>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <mutex>
-#include <stop_token>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 
 namespace test {
 
@@ -42,23 +44,57 @@ bool comes_true(Condition condition) {
   return true;
 }
 
+/// A thread that is joined at the end of its scope: a std::jthread, which libc++ has not.
+class Thread {
+ public:
+  Thread() = default;
+  template <class Function>
+  requires(!std::same_as<std::remove_cvref_t<Function>, Thread>) explicit Thread(
+      Function&& function)
+      : thread_(std::forward<Function>(function)) {}
+  Thread(Thread&&) = default;
+  Thread& operator=(Thread&& other) noexcept {
+    if (thread_.joinable()) thread_.join();
+    thread_ = std::move(other.thread_);
+    return *this;
+  }
+  ~Thread() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  [[nodiscard]] bool joinable() const { return thread_.joinable(); }
+  void join() { thread_.join(); }
+  [[nodiscard]] std::thread::native_handle_type native_handle() { return thread_.native_handle(); }
+
+ private:
+  std::thread thread_;
+};
+
 /// For a test that might wait for ever: ends the program after a minute, and says which test it was.
 class Watchdog {
  public:
-  Watchdog()
-      : thread_([](const std::stop_token& token) {
-          std::mutex mutex;
-          std::condition_variable_any condition;
-          std::unique_lock lock(mutex);
-          condition.wait_for(lock, token, std::chrono::minutes(1), [] { return false; });
-          if (token.stop_requested()) return;
-          const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-          std::fprintf(stderr, "still waiting: %s.%s\n", test->test_suite_name(), test->name());
-          std::abort();
-        }) {}
+  Watchdog() = default;
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+  ~Watchdog() {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+    condition_.notify_one();
+  }
 
  private:
-  std::jthread thread_;
+  void watch() {
+    std::unique_lock lock(mutex_);
+    if (condition_.wait_for(lock, std::chrono::minutes(1), [this] { return is_over_; })) return;
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    std::fprintf(stderr, "still waiting: %s.%s\n", test->test_suite_name(), test->name());
+    std::abort();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool is_over_ = false;
+  Thread thread_{[this] { watch(); }};  // last: joined before what it uses is gone
 };
 
 }  // namespace test
