@@ -81,7 +81,7 @@ TEST(Deadline, A17_ReadComesBackFromTreesThatGrowAndAreMovedIn) {
   Contract contract;
   contract.start();
   std::atomic<bool> done = false;
-  std::jthread other([&] {
+  test::Thread other([&] {
     for (int round = 0; round < 4; ++round) {
       const std::string name = std::to_string(round);
       const std::string top = round % 2 == 0 ? contract.out(name) : contract.in(name);
