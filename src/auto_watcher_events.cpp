@@ -64,8 +64,10 @@ bool AutoWatcher::act(NodeId node, const RawEvent& raw) {
     on_delete(node, raw);
   } else if ((raw.mask & IN_MOVED_FROM) != 0) {
     on_moved_from(node, raw);
+    throw_kept();
   } else if ((raw.mask & IN_MOVED_TO) != 0) {
     on_moved_to(node, raw);
+    throw_kept();
   } else {
     return on_attrib(node, raw);
   }

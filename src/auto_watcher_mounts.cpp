@@ -164,10 +164,11 @@ void AutoWatcher::follow_mounts() {
     pull_queued();
     if (!follow_noted()) {
       mounts_due_ = true;  // when what is in the look-ahead has had its turn
-      return;
+      break;
     }
     ask_mounts();
   }
+  throw_kept();
 }
 
 // Looks at the places of the mounts, if one of them has come or gone (it may have hidden or uncovered
@@ -197,7 +198,7 @@ bool AutoWatcher::follow_noted() {
   for (const auto& [hole, cause] : causes_) {
     if (is_elsewhere(cause) && table_.is_live(hole) && table_.bits(hole).hole != 0) retry(hole);
   }
-  enter_wanted();
+  keep_thrown([&] { enter_wanted(); });
   return is_settled && later.empty();
 }
 
@@ -252,7 +253,7 @@ bool AutoWatcher::look_at_name(NodeId parent, std::string_view name_view, bool h
   if (index < batch_.size()) batch_[index].synthetic = true;
   forget_name(parent, name);
   want(parent, name, false);
-  enter_wanted();
+  keep_thrown([&] { enter_wanted(); });
   return true;
 }
 

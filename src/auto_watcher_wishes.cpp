@@ -1,4 +1,8 @@
 // What the consumer wants of each directory: of every tree it lies in, and by itself.
+#include <exception>
+#include <string>
+#include <utility>
+
 #include <inotify/auto_watcher.hpp>
 
 namespace inotify::inline v0 {
@@ -44,8 +48,9 @@ bool AutoWatcher::accepts(int wd, std::string_view path, std::string_view name) 
 
 // After its place has changed: the filter is asked again, and it is watched as is wanted there.
 void AutoWatcher::settle_in(NodeId node) {
+  bool is_refused = false;
+  if (!keep_thrown([&] { is_refused = !accepts(node); })) return enter_later(node);
   auto& bits = table_.bits(node);
-  const bool is_refused = !accepts(node);
   if (bits.asked == 0) {  // added by hand, for itself; by now it may be one of the tree's
     if (!is_refused && inherited(table_.parent(node)) != 0) reenter(node);
     return;
@@ -53,6 +58,18 @@ void AutoWatcher::settle_in(NodeId node) {
   if (is_refused && bits.is_root == 0 && bits.is_hand == 0) return detach(node);
   if (bits.asked != wish(node, is_refused)) return update_wishes(node, is_refused);
   widen(node);  // it may have been renamed before that could be done
+}
+
+// The filter has not answered: it is asked again when the directory is found anew.
+void AutoWatcher::enter_later(NodeId node) {
+  const NodeId parent = table_.parent(node);
+  const std::string name(table_.name(node));
+  forget(node);
+  want(parent, name, false);
+}
+
+void AutoWatcher::throw_kept() {
+  if (thrown_ != nullptr) std::rethrow_exception(std::exchange(thrown_, nullptr));
 }
 
 // Brings what is watched at and below a node in line with what is wanted there by now.

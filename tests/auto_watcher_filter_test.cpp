@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <inotify/auto_watcher.hpp>
 #include <inotify/watcher.hpp>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/auto_watcher_checks.hpp"
@@ -70,6 +72,59 @@ class FilterTest : public testing::Test {
   Events asked_;
   Probe watcher_{options()};
 };
+
+// Throws when it is asked about `name` for the first time, once it is armed.
+struct ThrowsOnce {
+  std::string name;
+  std::shared_ptr<bool> is_armed = std::make_shared<bool>(false);
+  bool operator()(const inotify::Event& event) const {
+    if (event.name == name && std::exchange(*is_armed, false)) throw std::runtime_error("filter");
+    return true;
+  }
+};
+
+// Of an exchange both are settled, though the filter throws for the first of them.
+TEST(FilterThrows, A13_A17_AnExchangeBetweenRootsIsSettledAllTheSame) {
+  const test::TempDir dir;
+  fs::create_directories(dir / "names/x/deep");
+  fs::create_directories(dir / "closes/y/deep");
+  const ThrowsOnce filter{"y"};
+  Probe watcher(Options{.add_filter = filter});
+  watcher.add_all(dir / "names", test::names);
+  watcher.add_all(dir / "closes", test::names | IN_CLOSE_WRITE);
+  *filter.is_armed = true;
+  test::exchange(dir / "names/x", dir / "closes/y");
+  EXPECT_THROW(watcher.read(test::at_once), std::runtime_error);
+  test::drain(watcher);
+  test::write_file(dir / "closes/y/deep/f");
+  test::write_file(dir / "names/x/deep/f");
+  EXPECT_THAT(lines(test::drain(watcher), dir.str()),
+              ElementsAre("IN_CREATE closes/y/deep/f", "IN_CLOSE_WRITE closes/y/deep/f",
+                          "IN_CREATE names/x/deep/f"));
+}
+
+// Of several mounts all are followed, though the filter throws for the first of them.
+TEST(FilterThrows, A13_A16_A17_AllMountsAreFollowedAllTheSame) {
+  const test::TempDir dir;
+  const std::string root = dir / "in";
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    for (const char* name : {"/a", "/b", "/c"}) fs::create_directories(root + name);
+    const ThrowsOnce filter{"a"};
+    Probe watcher(Options{.add_filter = filter});
+    watcher.add_all(root, test::names);
+    test::Replay replay(test::tree_on_disk(root));
+    for (const char* name : {"/a", "/b", "/c"}) {
+      test::mount_tmpfs(root + name);
+      fs::create_directories(root + name + "/on_it/deep");
+    }
+    *filter.is_armed = true;
+    EXPECT_THROW(watcher.read(test::at_once), std::runtime_error);
+    test::apply(replay, test::drain(watcher));
+    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root)), "");
+    test::expect_watched(watcher, test::directories(root));
+  });
+}
 
 TEST_F(FilterTest, A13_AskedForEachDirectoryOfTheFirstWalk) {
   make("a/b");

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <new>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -218,6 +219,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
    public:
     explicit Ending(AutoWatcher& watcher) noexcept : watcher_(watcher) {
       watcher_.waits_ = 0;
+      watcher_.thrown_ = nullptr;
       watcher_.begin_ = watcher_.look_ahead_.passed();
     }
     Ending(const Ending&) = delete;
@@ -391,6 +393,22 @@ class INOTIFY_API AutoWatcher : public Watcher {
   [[nodiscard]] bool strays(const detail::Directory& directory,
                             const detail::Directory& parent) const;
   void settle_in(NodeId node);
+  void enter_later(NodeId node);
+  // Does what may ask the user's filter. What that throws must not leave half done what is not tried
+  // again: it is kept until the rest is done. Returns whether nothing was thrown.
+  template <class Act>
+  bool keep_thrown(Act act) {
+    try {
+      act();
+      return true;
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (...) {
+      thrown_ = std::current_exception();
+      return false;
+    }
+  }
+  void throw_kept();
   void update_wishes(NodeId node, bool is_refused);
   void update_wishes_below(NodeId top);
   void widen(NodeId node);
@@ -478,7 +496,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   detail::FoundQueue found_;
   std::string path_;
   detail::EventBatch question_;
-  detail::Directory opened_;  // verified: the directory of opened_wd_
+  std::exception_ptr thrown_;  // by the user's filter: see keep_thrown()
+  detail::Directory opened_;   // verified: the directory of opened_wd_
   int opened_wd_ = -1;
 
   // Bytes in the kernel's queue that were there when the read() under way was called.
