@@ -191,7 +191,7 @@ void AutoWatcher::readmit(int wd) {
   const NodeId heir = table_.by_wd(wd);
   if (heir == no_node) return;
   auto& bits = table_.bits(heir);
-  bits.asked = bits.is_root != 0 ? root_mask(wd) & IN_ALL_EVENTS : 0U;
+  bits.asked = 0;  // also of a root: what is followed already is not told again
   const bool is_inside = inherited(table_.parent(heir)) != 0;
   if (bits.is_root == 0 && !is_inside) return;  // added by hand, for itself
   bits.wanted = 1;

@@ -112,4 +112,28 @@ TEST_F(MountsCornerTest, A16_BelowTheSecondNameNothingIsTold) {
   });
 }
 
+// A root of its own that loses its first name, and has another: all that it holds is told under that.
+TEST_F(MountsCornerTest, A15_A16_ARootWithTwoNamesIsToldWholeUnderTheSecond) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(in("x/sub/deep"));
+    test::write_file(in("x/f"));
+    fs::create_directories(in("y"));
+    Probe watcher({.announce = true});
+    watcher.add_all(root_, test::contract_mask);
+    if (::mount(in("x").c_str(), in("y").c_str(), nullptr, MS_BIND, nullptr) != 0)
+      throw test::Forbidden("bind mounts");
+    Replay replay;
+    test::apply(replay, test::drain(watcher));
+    watcher.add_all(in("x"), test::contract_mask | IN_MODIFY);
+    test::apply(replay, test::drain(watcher));
+    test::move(in("x"), dir_ / "gone");
+    const Events events = test::drain(watcher);
+    test::apply(replay, events);
+    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
+    test::expect_watched(watcher, test::directories(root_));
+    test::expect_heard(watcher, test::directories(root_));
+  });
+}
+
 }  // namespace
