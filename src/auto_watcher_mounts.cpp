@@ -112,6 +112,19 @@ void AutoWatcher::note_mounts(NodeId new_root) {
     mount.is_present = mount.is_present || !is_whole;
     mount.is_news = mount.is_news || !mount.is_present;
   }
+  note_hidden();
+}
+
+// Which of the mounts may be hidden, or uncovered, by one above that has come or gone.
+void AutoWatcher::note_hidden() {
+  std::vector<std::string_view> news;
+  for (const auto& [identity, mount] : mounts_below_)
+    if (mount.is_news) news.push_back(mount.point);
+  for (auto& [identity, mount] : mounts_below_) {
+    mount.is_below_news = std::ranges::any_of(news, [&](std::string_view above) {
+      return mount.point.starts_with(above) && mount.point.substr(above.size()).starts_with('/');
+    });
+  }
 }
 
 // The directory of the tree that `point` lies in, and its name there. Not `is_settled`: events to come
@@ -207,8 +220,11 @@ bool AutoWatcher::look_at(Mount& mount) {
   bool is_settled = true;
   std::string_view name;
   const NodeId parent = find_point(mount.point, name, is_settled);
-  if (!is_settled || (parent != no_node && !look_at_name(parent, name, mount.is_news)))
-    return false;
+  if (!is_settled) return false;
+  if (parent != no_node) {
+    const bool may_be_hidden = mount.is_below_news && is_watched(table_.child(parent, name));
+    if (!look_at_name(parent, name, mount.is_news || may_be_hidden)) return false;
+  }
   mount.node = parent == no_node ? no_node : table_.child(parent, name);
   mount.is_news = false;
   return true;

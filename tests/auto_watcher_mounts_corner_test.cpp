@@ -88,6 +88,36 @@ TEST_F(MountsCornerTest, A8_A16_AMountWhereNobodyMayLookIsAHole) {
   });
 }
 
+// What was mounted there is hidden by a mount above it, and what that uncovers cannot be looked at.
+TEST_F(MountsCornerTest, A8_A16_AMountThatIsHiddenWhereNobodyMayLookIsAHole) {
+  test::in_child([&] {
+    prepare();
+    fs::create_directories(in("shut/place/uncovered"));
+    test::mount_tmpfs(in("shut/place"));
+    fs::create_directories(in("shut/place/hidden/deep"));
+    Replay replay(test::tree_on_disk(root_));
+    as(nobody);
+    Probe watcher;
+    watcher.add_all(root_, test::contract_mask);
+    as(0);
+    ::chmod(in("shut").c_str(), 0744);
+    ASSERT_EQ(::mount(in("shut").c_str(), in("shut").c_str(), nullptr, MS_BIND, nullptr), 0);
+    as(nobody);
+    Events events = test::drain(watcher);
+    test::apply(replay, events);
+    EXPECT_THAT(test::holes(events, root_), ElementsAre("shut/place"));
+    as(0);
+    ::chmod(in("shut").c_str(), 0755);
+    as(nobody);
+    events = test::drain(watcher);
+    test::apply(replay, events);
+    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
+    test::expect_watched(watcher, test::directories(root_));
+    EXPECT_EQ(watcher.retry_holes(), 0U);
+    as(0);
+  });
+}
+
 // All that happens in it is told below the first.
 TEST_F(MountsCornerTest, A16_BelowTheSecondNameNothingIsTold) {
   test::in_child([&] {

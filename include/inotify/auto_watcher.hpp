@@ -421,12 +421,14 @@ class INOTIFY_API AutoWatcher : public Watcher {
     NodeId node = detail::no_node;  // what is watched there, wherever it is renamed to
     bool is_present = true;         // in the last list
     bool is_news = false;           // it has come or gone, and that is not dealt with yet
+    bool is_below_news = false;     // it may be hidden or uncovered by that
   };
   void note_entered(NodeId node);
   void ask_mounts();
   void look_at_mounts(bool is_drained);
   void find_real_roots();
   void note_mounts(NodeId new_root);
+  void note_hidden();
   NodeId find_point(std::string_view point, std::string_view& name, bool& is_settled);
   void find_nodes_of_mounts();
   void follow_mounts();
