@@ -27,6 +27,12 @@ using inotify::detail::TextHash;
 
 HashKey random_key(std::mt19937_64& random) { return {random(), random()}; }
 
+std::string random_name(std::mt19937_64& random, std::size_t size) {
+  std::array<std::uint64_t, 5> words;
+  for (std::size_t i = 0; 8 * i < size; ++i) words.at(i) = random();
+  return {reinterpret_cast<const char*>(words.data()), size};
+}
+
 // ---- names as programs make them
 
 TEST(NameHash, DependsOnTheDirectoryAndOnEachByteOfTheName) {
@@ -179,8 +185,7 @@ TEST(NameHash, HasNoBitThatFollowsAnother) {
     std::vector<std::array<int, 32>> turned(bits);
     for (int round = 0; round < rounds; ++round) {
       const HashKey key = random_key(random);
-      std::string name(size, '\0');
-      for (char& byte : name) byte = static_cast<char>(random());
+      const std::string name = random_name(random, size);
       const auto directory = static_cast<std::uint32_t>(random());
       const std::uint32_t hash = hash_name(key, directory, name);
       for (std::size_t bit = 0; bit < bits; ++bit) {
@@ -255,8 +260,7 @@ TEST(NameHash, LetsNoDifferenceThrough) {
       for (int i = 0; i < keys; ++i) {
         const HashKey key = random_key(random);
         for (int j = 0; j < names; ++j) {
-          std::string name(size, '\0');
-          for (char& byte : name) byte = static_cast<char>(random());
+          const std::string name = random_name(random, size);
           std::string other = name;
           for (std::size_t at = 0; at < size; ++at)
             other[at] = static_cast<char>(other[at] ^ difference.bytes[at]);
