@@ -73,7 +73,7 @@ class Thread {
 /// For a test that might wait for ever: ends the program after a minute, and says which test it was.
 class Watchdog {
  public:
-  Watchdog() = default;
+  Watchdog() : thread_([this] { watch(); }) {}
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
   ~Watchdog() {
@@ -94,7 +94,7 @@ class Watchdog {
   std::mutex mutex_;
   std::condition_variable condition_;
   bool is_over_ = false;
-  Thread thread_{[this] { watch(); }};  // last: joined before what it uses is gone
+  Thread thread_;  // last: joined before what it uses is gone
 };
 
 }  // namespace test
