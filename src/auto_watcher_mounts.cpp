@@ -121,8 +121,9 @@ void AutoWatcher::note_hidden() {
   for (const auto& [identity, mount] : mounts_below_)
     if (mount.is_news) news.push_back(mount.point);
   for (auto& [identity, mount] : mounts_below_) {
+    const std::string_view point = mount.point;
     mount.is_below_news = std::ranges::any_of(news, [&](std::string_view above) {
-      return mount.point.starts_with(above) && mount.point.substr(above.size()).starts_with('/');
+      return point.starts_with(above) && point.substr(above.size()).starts_with('/');
     });
   }
 }
