@@ -93,7 +93,8 @@ class GlobCompiler {
   const char* add_item(ByteSet& set) {
     const std::string_view begin = glob_.substr(at_, 2);
     if (begin == "[:") {
-      // As for fnmatch(3), what has other bytes in it names no class, and its '[' is a byte.
+      // As for fnmatch(3), what has other bytes in it names no class (none has a 'z'), and its '[' is
+      // a byte.
       const std::size_t end = glob_.find_first_not_of("abcdefghijklmnopqrstuvwxy", at_ + 2);
       const bool is_name = end != std::string_view::npos && glob_.substr(end, 2) == ":]";
       const auto named = is_name ? named_class(glob_.substr(at_ + 2, end - at_ - 2)) : std::nullopt;

@@ -46,6 +46,14 @@ class MountsCornerTest : public testing::Test {
     if (::setgroups(0, nullptr) != 0 || ::setegid(nobody) != 0) throw test::Forbidden("setgroups");
   }
 
+  // Once what is there has been read, `replay` has what is on disk, and all of it is watched.
+  void expect_told(Probe& watcher, Replay& replay) const {
+    const Events events = test::drain(watcher);
+    test::apply(replay, events);
+    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
+    test::expect_watched(watcher, test::directories(root_));
+  }
+
   test::TempDir dir_;
   std::string root_ = dir_ / "in";
 };
@@ -64,26 +72,20 @@ TEST_F(MountsCornerTest, A8_A16_AMountWhereNobodyMayLookIsAHole) {
     test::mount_tmpfs(in("shut/place"));
     fs::create_directories(in("shut/place/on_it/deep"));
     as(nobody);
-    Events events = test::drain(watcher);
+    const Events events = test::drain(watcher);
     test::apply(replay, events);
     EXPECT_THAT(test::holes(events, root_), ElementsAre("shut/place"));
     as(0);
     ::chmod(in("shut").c_str(), 0755);
     as(nobody);
-    events = test::drain(watcher);
-    test::apply(replay, events);
-    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
-    test::expect_watched(watcher, test::directories(root_));
+    expect_told(watcher, replay);
     EXPECT_EQ(watcher.retry_holes(), 0U);
     as(0);
     ::chmod(in("shut").c_str(), 0700);
     ASSERT_EQ(::umount2(in("shut/place").c_str(), MNT_DETACH), 0);
     ::chmod(in("shut").c_str(), 0755);
     as(nobody);
-    events = test::drain(watcher);
-    test::apply(replay, events);
-    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
-    test::expect_watched(watcher, test::directories(root_));
+    expect_told(watcher, replay);
     as(0);
   });
 }
@@ -103,16 +105,13 @@ TEST_F(MountsCornerTest, A8_A16_AMountThatIsHiddenWhereNobodyMayLookIsAHole) {
     ::chmod(in("shut").c_str(), 0744);
     ASSERT_EQ(::mount(in("shut").c_str(), in("shut").c_str(), nullptr, MS_BIND, nullptr), 0);
     as(nobody);
-    Events events = test::drain(watcher);
+    const Events events = test::drain(watcher);
     test::apply(replay, events);
     EXPECT_THAT(test::holes(events, root_), ElementsAre("shut/place"));
     as(0);
     ::chmod(in("shut").c_str(), 0755);
     as(nobody);
-    events = test::drain(watcher);
-    test::apply(replay, events);
-    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
-    test::expect_watched(watcher, test::directories(root_));
+    expect_told(watcher, replay);
     EXPECT_EQ(watcher.retry_holes(), 0U);
     as(0);
   });
@@ -158,10 +157,7 @@ TEST_F(MountsCornerTest, A15_A16_ARootWithTwoNamesIsToldWholeUnderTheSecond) {
     watcher.add_all(in("x"), test::contract_mask | IN_MODIFY);
     test::apply(replay, test::drain(watcher));
     test::move(in("x"), dir_ / "gone");
-    const Events events = test::drain(watcher);
-    test::apply(replay, events);
-    EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "") << test::show(events);
-    test::expect_watched(watcher, test::directories(root_));
+    expect_told(watcher, replay);
     test::expect_heard(watcher, test::directories(root_));
   });
 }

@@ -32,7 +32,8 @@ class Waker {
   Wake wait(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
             std::error_code& ec) const noexcept;
 
-  /// Ends a wait() of another thread, or the next one. Async-signal-safe.
+  /// Ends a wait() of another thread, or the next one. Async-signal-safe. Exported, for inline functions
+  /// of public classes call it.
   INOTIFY_API void interrupt() const noexcept;
 
   void reset() noexcept { fd_.reset(); }
