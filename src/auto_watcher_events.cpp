@@ -144,9 +144,12 @@ void AutoWatcher::on_unmount(NodeId node, const RawEvent& raw) {
 void AutoWatcher::forget_child(NodeId parent, std::string_view name) {
   const NodeId node = table_.child(parent, name);
   if (node == no_node) return;
-  if (is_watched(node) && table_.bits(node).asked == 0 && table_.bits(node).hole == 0) {
-    table_.supersede(
-        node);  // added by hand, for itself: what happens to it is told until its IN_IGNORED [8]
+  auto& bits = table_.bits(node);
+  // What readmit() has left to be entered is not asked for yet, either.
+  const bool is_by_hand = bits.wanted == 0 || hand_.contains(table_.wd(node));
+  if (is_watched(node) && bits.asked == 0 && bits.hole == 0 && is_by_hand) {
+    bits.wanted = bits.untold = 0;
+    table_.supersede(node);  // for itself: what happens to it is told until its IN_IGNORED [8]
   } else {
     detach(node);
   }

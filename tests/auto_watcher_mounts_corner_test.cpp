@@ -141,6 +141,39 @@ TEST_F(MountsCornerTest, A16_BelowTheSecondNameNothingIsTold) {
   });
 }
 
+// The first name leaves with the last event that a batch takes, so the second has not been entered under its
+// own when the unmount of it is looked at.
+TEST_F(MountsCornerTest, A2_A16_WhatBecomesTheFirstNameAndIsUnmountedIsToldOnce) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(in("x/old"));
+    fs::create_directories(in("y/new"));
+    fs::create_directory(dir_ / "large");
+    Probe watcher({.announce = true});
+    Replay replay;
+    watcher.add_all(root_, test::contract_mask);
+    expect_told(watcher, replay);
+    constexpr int most = 2048;  // events of a batch
+    constexpr int often =
+        16;  // one look in so many at the mounts comes before all that is queued is read
+    for (int files = 0; files <= most && !HasFailure(); ++files) {
+      test::write_file(dir_ / ("large/" + std::to_string(files)));
+      for (int round = 0; files >= most - 4 && round <= often && !HasFailure(); ++round) {
+        if (::mount(in("x").c_str(), in("y").c_str(), nullptr, MS_BIND, nullptr) != 0)
+          throw test::Forbidden("bind mounts");
+        test::apply(replay, test::drain(watcher));
+        test::move(dir_ / "large", in("large"));
+        test::move(in("x"), dir_ / "gone");
+        ASSERT_EQ(::umount2(in("y").c_str(), MNT_DETACH), 0);
+        expect_told(watcher, replay);
+        test::move(dir_ / "gone", in("x"));
+        test::move(in("large"), dir_ / "large");
+        test::apply(replay, test::drain(watcher));
+      }
+    }
+  });
+}
+
 // A root of its own that loses its first name, and has another: all that it holds is told under that.
 TEST_F(MountsCornerTest, A15_A16_ARootWithTwoNamesIsToldWholeUnderTheSecond) {
   test::in_child([&] {
