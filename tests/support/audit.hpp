@@ -1,13 +1,10 @@
 // Compares a watcher's table with the kernel's own.
 #pragma once
 
-#include <inotify/mask.hpp>
+#include <cstddef>
 #include <inotify/watcher.hpp>
-#include <map>
 #include <string>
-#include <utility>
-
-#include "support/kernel_table.hpp"
+#include <vector>
 
 namespace test {
 
@@ -21,48 +18,22 @@ int inotify_fd_of(const AnyWatcher& watcher) {
   }
 }
 
+// Of a watcher: its descriptor, what watches() and num_watches() give.
+std::string audit(int inotify_fd, const std::vector<inotify::Watch>& watches, std::size_t number);
+std::string audit_on_disk(int inotify_fd, const std::vector<inotify::Watch>& watches,
+                          std::size_t number);
+
 /// What the table and the kernel [9] do not agree on, a line for each watch: which there are, and
 /// their masks. Holds at any time between two calls if no IN_IGNORED is queued.
 template <class AnyWatcher>
 std::string audit(const AnyWatcher& watcher) {
-  const auto kernel = kernel_table(inotify_fd_of(watcher));
-  std::map<int, inotify::Watch> ours;
-  for (const inotify::Watch& watch : watcher.watches()) ours.emplace(watch.wd, watch);
-  std::string text;
-  if (watcher.num_watches() != ours.size()) {
-    text += "num_watches() is " + std::to_string(watcher.num_watches()) + ", watches() gives " +
-            std::to_string(ours.size()) + '\n';
-  }
-  if (!has_kernel_table()) return text;
-  for (const auto& [wd, watch] : kernel) {
-    const auto it = ours.find(wd);
-    if (it == ours.end()) {
-      text += "wd " + std::to_string(wd) + " is the kernel's only\n";
-    } else if (it->second.mask != watch.mask) {
-      text += it->second.path + " has " + inotify::to_string(watch.mask) + ", the table says " +
-              inotify::to_string(it->second.mask) + '\n';
-    }
-  }
-  for (const auto& [wd, watch] : ours) {
-    if (!kernel.contains(wd)) text += watch.path + " is watched in the table only\n";
-  }
-  return text;
+  return audit(inotify_fd_of(watcher), watcher.watches(), watcher.num_watches());
 }
 
 /// The same, and whether each path leads to the inode that is watched. Holds when nothing is queued.
 template <class AnyWatcher>
 std::string audit_on_disk(const AnyWatcher& watcher) {
-  std::string text = audit(watcher);
-  if (!has_kernel_table()) return text;
-  const auto kernel = kernel_table(inotify_fd_of(watcher));
-  for (const inotify::Watch& watch : watcher.watches()) {
-    const auto it = kernel.find(watch.wd);
-    if (it != kernel.end() &&
-        std::pair(it->second.device, it->second.inode) != identity(watch.path)) {
-      text += watch.path + " is not what is watched under that name\n";
-    }
-  }
-  return text;
+  return audit_on_disk(inotify_fd_of(watcher), watcher.watches(), watcher.num_watches());
 }
 
 }  // namespace test

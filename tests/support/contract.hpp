@@ -2,29 +2,20 @@
 // of AutoWatcher are proved with.
 #pragma once
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/types.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <exception>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <inotify/auto_watcher.hpp>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <utility>
 #include <vector>
 
-#include "support/audit.hpp"
 #include "support/queue_limit.hpp"
 #include "support/replay.hpp"
 #include "support/temp_dir.hpp"
@@ -35,95 +26,32 @@ namespace test {
 constexpr inotify::Mask contract_mask = IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE;
 
 /// The number in an environment variable.
-inline int number(const char* variable, int otherwise) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
+int number(const char* variable, int otherwise);
 
 /// How often a race is run: $INOTIFY_ROUNDS, else a number that is quick.
-inline int rounds(int otherwise) { return number("INOTIFY_ROUNDS", otherwise); }
+int rounds(int otherwise);
 
 // ---- the disk; whatever fails throws, so that a test does what it says
 
-inline void make_dirs(const fs::path& path) { fs::create_directories(path); }
+void make_dirs(const fs::path& path);
 
-inline void move(const fs::path& from, const fs::path& to) {
-  if (std::rename(from.c_str(), to.c_str()) != 0) {
-    throw std::system_error(errno, std::generic_category(), "rename " + from.string());
-  }
-}
+void move(const fs::path& from, const fs::path& to);
 
-inline void exchange(const fs::path& one, const fs::path& other) {
-  if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) != 0) {
-    throw std::system_error(errno, std::generic_category(), "exchange " + one.string());
-  }
-}
+void exchange(const fs::path& one, const fs::path& other);
 
 /// "~MOVED_TO|... b/ <- a/ [error]": ~ for synthetic, / for directories, paths relative to `base`.
-inline std::string brief(const inotify::Event& event, const std::string& base) {
-  const std::string slash = event.is_dir() ? "/" : "";
-  const auto relative = [&](std::string_view path) {
-    if (path.starts_with(base + '/')) path.remove_prefix(base.size() + 1);
-    return std::string(path) + slash;
-  };
-  std::string text = event.synthetic ? "~" : "";
-  for (const std::string& name : inotify::decode_mask(event.mask & ~inotify::Mask{IN_ISDIR})) {
-    text += (text.size() > 1 ? "|" : "") + name.substr(name.find('_') + 1);
-  }
-  text += ' ' + relative(event.fullpath);
-  if (!event.moved_to.empty()) text += " -> " + relative(event.moved_to);
-  if (!event.moved_from.empty()) text += " <- " + relative(event.moved_from);
-  if (event.error) text += " [" + event.error.message() + ']';
-  return text;
-}
+std::string brief(const inotify::Event& event, const std::string& base);
 
 /// What two trees do not have in common, a line for each path, and the number of those beyond the
 /// first few.
-inline std::string difference(const Tree& ours, const Tree& disk) {
-  constexpr std::size_t few = 20;
-  std::vector<std::string> lines;
-  for (const auto& [path, is_dir] : ours) {
-    if (!disk.contains(path)) lines.push_back("  not on disk: " + path + '\n');
-  }
-  for (const auto& [path, is_dir] : disk) {
-    const auto it = ours.find(path);
-    if (it == ours.end()) {
-      lines.push_back("  not reported: " + path + '\n');
-    } else if (it->second != is_dir) {
-      lines.push_back("  wrong kind: " + path + '\n');
-    }
-  }
-  std::string text;
-  for (std::size_t i = 0; i < std::min(few, lines.size()); ++i) text += lines[i];
-  if (lines.size() > few) text += "  and " + std::to_string(lines.size() - few) + " more\n";
-  return text;
-}
+std::string difference(const Tree& ours, const Tree& disk);
 
 /// The two halves of a rename that know of each other stand back to back: FROM x, TO y; of an
 /// exchange FROM x, FROM y, TO y, TO x.
 class Halves {
  public:
   /// What is wrong with the next event, or nothing.
-  std::string next(const inotify::Event& event) {
-    if (event.is_moved_from() && !event.moved_to.empty()) {
-      if (open_.size() == 2 || (is_closing_ && !open_.empty())) return "a third MOVED_FROM";
-      open_.push_back({event.cookie, std::string(event.fullpath), std::string(event.moved_to)});
-      is_closing_ = false;
-      return {};
-    }
-    if (event.is_moved_to() && !event.moved_from.empty()) {
-      if (open_.empty()) return "a MOVED_TO whose MOVED_FROM does not stand before it";
-      const Half half = open_.front();
-      open_.erase(open_.begin());
-      is_closing_ = true;
-      const bool fits =
-          half.cookie == event.cookie && half.from == event.moved_from && half.to == event.fullpath;
-      return fits ? "" : "a MOVED_TO that does not fit its MOVED_FROM";
-    }
-    if (open_.empty()) return {};
-    open_.clear();
-    return "an event between the halves of a rename";
-  }
+  std::string next(const inotify::Event& event);
 
   [[nodiscard]] bool is_open() const { return !open_.empty(); }
 
@@ -147,12 +75,7 @@ class Probe : public inotify::AutoWatcher {
 /// The directories `in`, which is watched, and `out`, which is not; the watcher, and its consumer.
 class Contract {
  public:
-  explicit Contract(inotify::AutoWatcher::Options options = {}, inotify::Mask mask = contract_mask)
-      : mask_(mask), watcher_(std::make_unique<Probe>(std::move(options))) {
-    queue_limit_.made();
-    fs::create_directory(in());
-    fs::create_directory(out());
-  }
+  explicit Contract(inotify::AutoWatcher::Options options = {}, inotify::Mask mask = contract_mask);
 
   [[nodiscard]] std::string in(std::string_view path = {}) const { return below("in", path); }
   [[nodiscard]] std::string out(std::string_view path = {}) const { return below("out", path); }
@@ -162,185 +85,55 @@ class Contract {
   /// Watches what is in `in` by now; the consumer knows it.
   void start() { start_at(in()); }
   /// The same, and the consumer is told what there is, if the watcher's options say so.
-  void start_knowing_nothing() {
-    roots_.push_back(in());
-    watcher_->add_all(in(), mask_);
-  }
+  void start_knowing_nothing();
   /// The same for a further root, which must not lie in another.
-  void start_at(const std::string& root) {
-    watcher_->add_all(root, mask_);
-    roots_.push_back(root);
-    replay_ = Replay(disk());
-  }
+  void start_at(const std::string& root);
 
   /// One read() of what is there; whether there was anything.
-  bool step() {
-    const auto events = watcher_->read(std::chrono::milliseconds(0));
-    for (const auto& event : events) {
-      EXPECT_FALSE(event.error) << event;
-      EXPECT_TRUE(is_inside(event.fullpath)) << event;
-      EXPECT_EQ(std::string(event.fullpath), event.fullpath.data());
-      const std::string wrong = halves_.next(event);
-      EXPECT_EQ(wrong, "") << event << '\n' << log_of(std::string(event.fullpath));
-      told_.push_back(brief(event, in()));
-      if (event.is_overflow()) ++overflows_;
-    }
-    EXPECT_FALSE(halves_.is_open()) << "a read() ends between the halves of a rename";
-    replay_.apply(events);
-    return !events.empty();
-  }
+  bool step();
 
   /// Reads until nothing is left, and returns what was told since the last drain().
-  std::vector<std::string> drain() {
-    while (step() || watcher_->is_behind()) {
-    }
-    return std::exchange(told_, {});
-  }
+  std::vector<std::string> drain();
 
   /// With the queue empty: the replayed stream equals the disk, nothing was created twice, the
   /// table equals the kernel's, and every directory reports a new file at its path.
-  void check() {
-    const Tree now = disk();
-    const std::string wrong = difference(replay_.tree(), now);
-    EXPECT_EQ(wrong, "") << queue() << log_of(path_in(wrong));
-    if (!replay_.twice().empty()) {
-      ADD_FAILURE() << "created twice: " << replay_.twice().front() << '\n'
-                    << queue() << log_of(replay_.twice().front());
-    }
-    check_watches();
-  }
+  void check();
 
   /// The same without the stream: the table equals the kernel's, and every directory reports.
-  void check_watches() {
-    const Tree now = disk();
-    check_table(now);
-    check_coverage(now);
-  }
+  void check_watches();
 
   /// Empties both directories, with all that was told so far.
-  void clear() {
-    for (const std::string& top : {in(), out()}) {
-      for (const auto& entry : fs::directory_iterator(top)) fs::remove_all(entry.path());
-    }
-    drain();
-    const auto wrong = difference(replay_.tree(), {});
-    EXPECT_EQ(wrong, "") << queue() << log_of(path_in(wrong));
-    EXPECT_EQ(watcher_->num_watches(), roots_.size());
-    replay_ = Replay();
-  }
+  void clear();
 
   /// With the queue empty: whatever is done in `directory` and below, not even the kernel has
   /// anything to tell.
-  void check_silent(const fs::path& directory) {
-    std::vector<fs::path> all{directory};
-    for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-      if (!entry.is_symlink() && entry.is_directory()) all.push_back(entry.path());
-    }
-    for (const fs::path& each : all) {
-      write_file(each / "probe");
-      fs::remove(each / "probe");
-    }
-    EXPECT_EQ(inotify::bytes_readable(watcher_->inotify_fd()), 0U)
-        << "still watched: " << directory;
-    EXPECT_TRUE(drain().empty());
-  }
+  void check_silent(const fs::path& directory);
 
   /// The number of times that was told.
-  [[nodiscard]] std::size_t count_told(std::string_view line) const {
-    std::size_t count = 0;
-    for (const std::string& each : replay_.log()) count += each.find(line) != std::string::npos;
-    return count;
-  }
+  [[nodiscard]] std::size_t count_told(std::string_view line) const;
 
   /// What was told of a path and of the directories it lies in; of the last events, if they are
   /// few, all.
-  [[nodiscard]] std::string log_of(const std::string& path) const {
-    if (path.empty()) return {};
-    constexpr std::size_t few = 60;
-    const auto& log = replay_.log();
-    std::string text = "told of " + path + ":\n";
-    for (const std::string& line : log) {
-      const bool speaks = line.find(path) != std::string::npos || speaks_of_above(line, path);
-      if (speaks || log.size() <= few) text += "  " + line + '\n';
-    }
-    return text;
-  }
+  [[nodiscard]] std::string log_of(const std::string& path) const;
 
  private:
-  [[nodiscard]] std::string below(const char* top, std::string_view path) const {
-    const std::string all = dir_ / top;
-    return path.empty() ? all : all + '/' + std::string(path);
-  }
+  [[nodiscard]] std::string below(const char* top, std::string_view path) const;
 
   // Whether what failed is to be looked for in the queue.
-  [[nodiscard]] std::string queue() const {
-    return queue_limit_.text() + ", overflows read: " + std::to_string(overflows_) + '\n';
-  }
+  [[nodiscard]] std::string queue() const;
 
-  [[nodiscard]] bool is_inside(std::string_view path) const {
-    for (const std::string& root : roots_) {
-      if (path == root || path.starts_with(root + '/')) return true;
-    }
-    return false;
-  }
+  [[nodiscard]] bool is_inside(std::string_view path) const;
 
-  [[nodiscard]] Tree disk() const {
-    Tree all;
-    for (const std::string& root : roots_) all.merge(tree_on_disk(root));
-    return all;
-  }
+  [[nodiscard]] Tree disk() const;
 
-  static std::string path_in(const std::string& wrong) {
-    const auto begin = wrong.find('/');
-    return begin == std::string::npos ? "" : wrong.substr(begin, wrong.find('\n') - begin);
-  }
+  static std::string path_in(const std::string& wrong);
 
-  bool speaks_of_above(const std::string& line, const std::string& path) const {
-    for (fs::path above = fs::path(path).parent_path(); is_inside(above.string());
-         above = above.parent_path()) {
-      if (line.find('"' + above.string() + '"') != std::string::npos) return true;
-    }
-    return false;
-  }
+  bool speaks_of_above(const std::string& line, const std::string& path) const;
 
   // Every directory is watched, once, under its own path, and nothing else is.
-  void check_table(const Tree& now) {
-    std::set<std::string> directories(roots_.begin(), roots_.end());
-    for (const auto& [path, is_dir] : now) {
-      if (is_dir) directories.insert(path);
-    }
-    EXPECT_EQ(audit_on_disk(*watcher_), "");
-    for (const auto& watch : watcher_->watches()) {
-      EXPECT_EQ(directories.erase(watch.path), 1U) << "is watched: " << watch.path;
-    }
-    for (const std::string& path : directories) {
-      ADD_FAILURE() << "not watched: " << path << '\n' << queue() << log_of(path);
-    }
-  }
+  void check_table(const Tree& now);
 
-  void check_coverage(const Tree& now) {
-    std::set<std::string> expected;
-    for (const std::string& root : roots_) expected.insert(root + "/probe");
-    for (const auto& [path, is_dir] : now) {
-      if (is_dir) expected.insert(path + "/probe");
-    }
-    const std::set<std::string> probes = expected;
-    for (const std::string& path : probes) write_file(path);
-    for (;;) {
-      const auto events = watcher_->read(std::chrono::milliseconds(0));
-      if (events.empty() && !watcher_->is_behind()) break;
-      for (const auto& event : events) {
-        if (!event.is_create()) continue;
-        EXPECT_EQ(expected.erase(std::string(event.fullpath)), 1U) << event;
-      }
-    }
-    for (const std::string& path : expected) {
-      ADD_FAILURE() << "deaf: " << path << '\n' << queue() << log_of(path);
-    }
-    for (const std::string& path : probes) fs::remove(path);
-    while (!watcher_->read(std::chrono::milliseconds(0)).empty()) {
-    }
-  }
+  void check_coverage(const Tree& now);
 
   TempDir dir_;
   inotify::Mask mask_;
@@ -357,19 +150,8 @@ class Contract {
 /// long.
 class SecondProcess {
  public:
-  template <class Work>
-  explicit SecondProcess(Work work, std::chrono::seconds limit = std::chrono::seconds(60))
-      : pid_(::fork()), deadline_(std::chrono::steady_clock::now() + limit) {
-    if (pid_ != 0) return;
-    int status = 0;
-    try {
-      work();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "second process: %s\n", error.what());
-      status = 1;
-    }
-    ::_exit(status);
-  }
+  explicit SecondProcess(const std::function<void()>& work,
+                         std::chrono::seconds limit = std::chrono::seconds(60));
   SecondProcess(const SecondProcess&) = delete;
   SecondProcess& operator=(const SecondProcess&) = delete;
   ~SecondProcess() {
@@ -377,57 +159,24 @@ class SecondProcess {
   }
 
   /// Asks, and does not wait.
-  [[nodiscard]] bool is_running() {
-    if (pid_ <= 0) return false;
-    int status = 0;
-    const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
-    if (ended == 0) {
-      if (std::chrono::steady_clock::now() < deadline_) return true;
-      ADD_FAILURE() << "the second process takes too long";
-      end();
-      return false;
-    }
-    pid_ = 0;
-    EXPECT_EQ(status, 0) << "the second process failed";
-    return false;
-  }
+  [[nodiscard]] bool is_running();
 
  private:
-  void end() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = 0;
-  }
+  void end();
 
   pid_t pid_;
   std::chrono::steady_clock::time_point deadline_;
 };
 
 /// Reads while a second process does `work`, and then what is left; returns what was told.
-template <class Work>
-std::vector<std::string> race(Contract& contract, Work work) {
-  SecondProcess process(work);
-  while (process.is_running()) contract.step();
-  return contract.drain();
-}
+std::vector<std::string> race(Contract& contract, const std::function<void()>& work);
 
 /// A race, `count` times with one watcher: `prepare(contract)` what is there before,
 /// `work(contract, round)` in a second process while we read, `expect(contract, told)` something of
 /// what was told.
-template <class Prepare, class Work, class Expect>
-void race_in_rounds(int count, Prepare prepare, Work work, Expect expect) {
-  Contract contract;
-  contract.start();
-  for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
-    SCOPED_TRACE("round " + std::to_string(i));
-    prepare(contract);
-    contract.drain();
-    const std::vector<std::string> told = race(contract, [&] { work(contract, i); });
-    expect(contract, told);
-    contract.check();
-    contract.clear();
-  }
-}
+void race_in_rounds(int count, const std::function<void(Contract&)>& prepare,
+                    const std::function<void(Contract&, int)>& work,
+                    const std::function<void(Contract&, const std::vector<std::string>&)>& expect);
 
 /// For race_in_rounds.
 constexpr auto nothing_before = [](const Contract&) {};
