@@ -124,7 +124,7 @@ TEST(Pattern, MatchesAsStdRegexDoes) {
   }
   const int first = test::number("INOTIFY_SEED", 1);
   int matched = 0;
-  for (int seed = first; seed < first + test::rounds(3000); ++seed) {
+  for (int seed = first; seed < first + test::rounds(1500); ++seed) {
     const std::string pattern = RandomPattern(static_cast<unsigned>(seed)).regex(max_depth);
     SCOPED_TRACE("INOTIFY_SEED=" + std::to_string(seed) + ", pattern " +
                  testing::PrintToString(pattern));
@@ -146,7 +146,7 @@ TEST(Pattern, MatchesAsStdRegexDoes) {
 TEST(Pattern, GlobsMatchAsFnmatchDoes) {
   const std::vector<std::string> subjects = texts("ab/]*", 4);
   const int first = test::number("INOTIFY_SEED", 1);
-  for (int seed = first; seed < first + test::rounds(3000); ++seed) {
+  for (int seed = first; seed < first + test::rounds(1500); ++seed) {
     const std::string pattern = RandomPattern(static_cast<unsigned>(seed)).glob();
     SCOPED_TRACE("INOTIFY_SEED=" + std::to_string(seed) + ", glob " +
                  testing::PrintToString(pattern));
