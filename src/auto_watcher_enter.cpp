@@ -297,7 +297,8 @@ void AutoWatcher::tell_lost(NodeId node) {
 }
 
 // `found_` is what the listing of a directory that has its watch showed. What is reported anew is
-// reported with all below, so what is known of that is forgotten first.
+// reported with all below, so what is known of that is forgotten first. If nothing is, the consumer knows
+// what is there, but for a name that he is still to be told of: of a hole, say, that nobody may look at.
 void AutoWatcher::report_found(NodeId node, bool is_new) {
   const int wd = table_.wd(node);
   const bool tells = is_new && announce_;
@@ -306,10 +307,12 @@ void AutoWatcher::report_found(NodeId node, bool is_new) {
     if (look_ahead_.touches(wd, name)) continue;  // left to the event that touches it
     if (tells && type != DT_UNKNOWN) tell_found(node, name, type);
     if (type != DT_DIR && type != DT_UNKNOWN) continue;
-    const NodeId known = tells ? table_.child(node, name) : no_node;
-    if (known != no_node && (table_.bits(known).asked != 0 || table_.bits(known).hole != 0))
+    const NodeId known = table_.child(node, name);
+    const bool is_owed = known != no_node && table_.bits(known).untold != 0;
+    if (tells && known != no_node &&
+        (table_.bits(known).asked != 0 || table_.bits(known).hole != 0))
       forget(known);
-    want(node, name, !tells || type == DT_DIR);
+    want(node, name, tells ? type == DT_DIR : !is_owed);
   }
 }
 

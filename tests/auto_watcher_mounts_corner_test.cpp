@@ -117,6 +117,36 @@ TEST_F(MountsCornerTest, A8_A16_AMountThatIsHiddenWhereNobodyMayLookIsAHole) {
   });
 }
 
+// Its directory is listed anew, for the root wants more than was asked for, while the name is still to be told.
+TEST_F(MountsCornerTest, A2_A8_A16_AMountWhereNobodyMayLookIsRenamedIntoARoot) {
+  test::in_child([&] {
+    prepare();
+    fs::create_directories(in("shut/place"));
+    fs::create_directory(in("root"));
+    Replay replay(test::tree_on_disk(root_));
+    as(nobody);
+    Probe watcher;
+    watcher.add_all(root_, test::contract_mask);
+    watcher.add_all(in("root"), test::contract_mask | IN_MODIFY);
+    as(0);
+    test::mount_tmpfs(in("shut/place"));
+    fs::create_directory(in("shut/place/on_it"));
+    ::chmod(in("shut").c_str(), 0744);
+    as(nobody);
+    test::apply(replay, test::drain(watcher));
+    as(0);
+    test::move(in("shut"), in("root/shut"));
+    as(nobody);
+    test::apply(replay, test::drain(watcher));
+    as(0);
+    ::chmod(in("root/shut").c_str(), 0755);
+    as(nobody);
+    expect_told(watcher, replay);
+    EXPECT_EQ(watcher.retry_holes(), 0U);
+    as(0);
+  });
+}
+
 // All that happens in it is told below the first.
 TEST_F(MountsCornerTest, A16_BelowTheSecondNameNothingIsTold) {
   test::in_child([&] {
