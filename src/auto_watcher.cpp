@@ -274,6 +274,10 @@ void AutoWatcher::remove(int wd, std::error_code& ec) try {
     return;
   }
   const bool is_inside = bits.is_root != 0 && inherited(table_.parent(node)) != 0 && accepts(node);
+  if (bits.is_root != 0 && !is_inside && has_name_in_tree(wd)) {
+    leave_to_tree(wd);
+    return end_call(!batch_.empty());
+  }
   if (!is_inside) hand_[wd] |= before.asked | (before.is_root != 0 ? root_bits : 0U);
   try {
     bits.is_root = 0;
@@ -291,7 +295,9 @@ void AutoWatcher::remove(int wd, std::error_code& ec) try {
     throw;
   }
   root_masks_.erase(wd);
-  if (!is_inside) {
+  if (is_inside) {
+    forget_names_in_no_tree(wd);
+  } else {
     bits.hole = 0;
     Watcher::remove(wd, ec);
   }

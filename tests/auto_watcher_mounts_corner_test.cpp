@@ -36,6 +36,10 @@ class MountsCornerTest : public testing::Test {
   }
 
   std::string in(std::string_view name) const { return root_ + '/' + std::string(name); }
+  static void bind_mount(const std::string& from, const std::string& to) {
+    if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      throw test::Forbidden("bind mounts");
+  }
   static void as(unsigned user) {
     if (::seteuid(0) != 0 || (user != 0 && ::seteuid(user) != 0)) throw test::Forbidden("seteuid");
     ::prctl(PR_SET_DUMPABLE, 1);  // or /proc/self/fd would still be root's
@@ -155,8 +159,7 @@ TEST_F(MountsCornerTest, A16_BelowTheSecondNameNothingIsTold) {
     fs::create_directories(in("b"));
     Probe watcher;
     watcher.add_all(root_, test::contract_mask);
-    if (::mount(in("x").c_str(), in("b").c_str(), nullptr, MS_BIND, nullptr) != 0)
-      throw test::Forbidden("bind mounts");
+    bind_mount(in("x"), in("b"));
     EXPECT_THAT(lines(test::drain(watcher), root_),
                 ElementsAre("synthetic IN_DELETE|IN_ISDIR b", "synthetic IN_CREATE|IN_ISDIR b"));
     test::mount_tmpfs(in("b/sub"));
@@ -189,8 +192,7 @@ TEST_F(MountsCornerTest, A2_A16_WhatBecomesTheFirstNameAndIsUnmountedIsToldOnce)
     for (int files = 0; files <= most && !HasFailure(); ++files) {
       test::write_file(dir_ / ("large/" + std::to_string(files)));
       for (int round = 0; files >= most - 4 && round <= often && !HasFailure(); ++round) {
-        if (::mount(in("x").c_str(), in("y").c_str(), nullptr, MS_BIND, nullptr) != 0)
-          throw test::Forbidden("bind mounts");
+        bind_mount(in("x"), in("y"));
         test::apply(replay, test::drain(watcher));
         test::move(dir_ / "large", in("large"));
         test::move(in("x"), dir_ / "gone");
@@ -213,8 +215,7 @@ TEST_F(MountsCornerTest, A15_A16_ARootWithTwoNamesIsToldWholeUnderTheSecond) {
     fs::create_directories(in("y"));
     Probe watcher({.announce = true});
     watcher.add_all(root_, test::contract_mask);
-    if (::mount(in("x").c_str(), in("y").c_str(), nullptr, MS_BIND, nullptr) != 0)
-      throw test::Forbidden("bind mounts");
+    bind_mount(in("x"), in("y"));
     Replay replay;
     test::apply(replay, test::drain(watcher));
     watcher.add_all(in("x"), test::contract_mask | IN_MODIFY);
@@ -222,6 +223,44 @@ TEST_F(MountsCornerTest, A15_A16_ARootWithTwoNamesIsToldWholeUnderTheSecond) {
     test::move(in("x"), dir_ / "gone");
     expect_told(watcher, replay);
     test::expect_heard(watcher, test::directories(root_));
+  });
+}
+
+// The tree still has it by its other name.
+TEST_F(MountsCornerTest, A1_A16_ARootThatIsRemovedIsStillWatchedInATree) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(dir_ / "one/sub/deep");
+    fs::create_directory(in("b"));
+    bind_mount(dir_ / "one", in("b"));
+    Probe watcher({.announce = true});
+    const int one = watcher.add_all(dir_ / "one", test::contract_mask).front();
+    test::drain(watcher);
+    Replay replay;
+    watcher.add_all(root_, test::contract_mask);
+    test::apply(replay, test::drain(watcher));
+    watcher.remove(one);
+    expect_told(watcher, replay);
+    test::expect_heard(watcher, test::directories(root_));
+  });
+}
+
+// By that name it is no more, and followed as before by the first.
+TEST_F(MountsCornerTest, A15_A16_ARootByASecondNameIsRemoved) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(in("x/sub/deep"));
+    fs::create_directory(in("b"));
+    Probe watcher;
+    watcher.add_all(root_, test::contract_mask);
+    bind_mount(in("x"), in("b"));
+    test::drain(watcher);
+    const int root = watcher.add_all(in("b/sub"), test::contract_mask).front();
+    EXPECT_EQ(watcher.paths(root).size(), 2U);
+    watcher.remove(root);
+    EXPECT_THAT(lines(test::drain(watcher), root_), IsEmpty());
+    EXPECT_THAT(watcher.paths(root), ElementsAre(in("x/sub")));
+    test::expect_heard(watcher, {in("x"), in("x/sub"), in("x/sub/deep")});
   });
 }
 

@@ -165,8 +165,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                            const OnError& onerror = {}) override;
 
-  /// For a root: ends the following of its tree. For what was added by add(): takes that interest
-  /// back. For another directory of a tree: it and all below is no longer watched, until it is
+  /// For a root: ends the following of its tree; what another root has of it by another name (a bind
+  /// mount) is told under that from then on. For what was added by add(): takes that interest back. For another directory of a tree: it and all below is no longer watched, until it is
   /// renamed or the tree is walked again; add_filter is the way to keep it out. See
   /// Watcher::remove.
   using Watcher::remove;
@@ -413,6 +413,12 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void update_wishes_below(NodeId top);
   void widen(NodeId node);
   void reenter(NodeId node);
+  [[nodiscard]] bool is_in_tree(NodeId name) const noexcept {
+    return table_.bits(name).asked != 0 && inherited(table_.parent(name)) != 0;
+  }
+  bool has_name_in_tree(int wd);
+  void leave_to_tree(int wd);
+  void forget_names_in_no_tree(int wd);
 
   // ---- auto_watcher_mounts.cpp: what is mounted in the tree, and unmounted
 
