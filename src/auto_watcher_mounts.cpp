@@ -135,11 +135,7 @@ AutoWatcher::NodeId AutoWatcher::find_point(std::string_view point, std::string_
   for (const auto& [prefix, root] : real_roots_) {
     if (!point.starts_with(prefix)) continue;
     std::string_view rest = point.substr(prefix.size());
-    // Below the second name of a directory nothing is told.
-    const auto is_told = [&](NodeId at) {
-      return is_watched(at) && table_.bits(at).asked != 0 && table_.by_wd(table_.wd(at)) == at;
-    };
-    for (NodeId at = root; is_told(at);) {
+    for (NodeId at = root; is_watched(at) && inherited(at) != 0;) {
       const auto end = std::min(rest.find('/'), rest.size());
       name = rest.substr(0, end);
       if (look_ahead_.touches(table_.wd(at), name)) {

@@ -10,10 +10,11 @@ namespace inotify::inline v0 {
 
 using detail::Directory;
 
-// What a directory of the tree takes over from the one above it.
+// What a directory of the tree takes over from the one above it. Not below the second name of a directory,
+// for nothing is told there: what the user has made a root by such a name lies in no tree.
 Mask AutoWatcher::inherited(NodeId parent) const noexcept {
   const auto& bits = table_.bits(parent);
-  if (bits.asked == 0) return 0;
+  if (bits.asked == 0 || table_.is_alias(parent)) return 0;
   return bits.asked | (bits.excl != 0 ? IN_EXCL_UNLINK : 0U);
 }
 

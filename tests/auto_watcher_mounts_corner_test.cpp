@@ -264,4 +264,67 @@ TEST_F(MountsCornerTest, A15_A16_ARootByASecondNameIsRemoved) {
   });
 }
 
+// Under the first it is hidden.
+TEST_F(MountsCornerTest, A16_ARootBelowTheSecondNameIsToldWithWhatIsMountedInIt) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(in("x/sub/deep"));
+    fs::create_directory(in("b"));
+    Probe watcher;
+    watcher.add_all(root_, test::contract_mask);
+    bind_mount(in("x"), in("b"));
+    test::mount_tmpfs(in("x/sub"));
+    test::drain(watcher);
+    const int root = watcher.add_all(in("b/sub"), test::contract_mask).front();
+    EXPECT_THAT(lines(test::drain(watcher), root_), IsEmpty());
+    test::mount_tmpfs(in("b/sub/deep"));
+    fs::create_directory(in("b/sub/deep/on_it"));
+    EXPECT_THAT(lines(test::drain(watcher), root_),
+                ElementsAre("synthetic IN_DELETE|IN_ISDIR b/sub/deep",
+                            "synthetic IN_CREATE|IN_ISDIR b/sub/deep",
+                            "synthetic IN_CREATE|IN_ISDIR b/sub/deep/on_it"));
+    ASSERT_EQ(::umount2(in("b/sub/deep").c_str(), MNT_DETACH), 0);
+    ASSERT_EQ(::umount(in("x/sub").c_str()), 0);
+    test::drain(watcher);
+    EXPECT_EQ(watcher.wd(root).value().path, in("b/sub"));
+    watcher.remove(root);
+    EXPECT_THAT(lines(test::drain(watcher), root_),
+                ElementsAre("synthetic IN_CREATE|IN_ISDIR x/sub",
+                            "synthetic IN_CREATE|IN_ISDIR x/sub/deep"));
+    test::expect_heard(watcher, {in("x/sub"), in("x/sub/deep")});
+    EXPECT_FALSE(watcher.path(in("b/sub")).has_value());
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
+  });
+}
+
+// As of a root that lies in no tree, nothing tells what its name is now: it is where it was, or a hole.
+TEST_F(MountsCornerTest, A8_A15_A16_ARootBelowTheSecondNameIsNoLongerInItsPlace) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(in("x/sub/deep"));
+    fs::create_directory(in("b"));
+    Probe watcher;
+    watcher.add_all(root_, test::contract_mask);
+    bind_mount(in("x"), in("b"));
+    test::drain(watcher);
+    const int root = watcher.add_all(in("b/sub"), test::contract_mask).front();
+    EXPECT_EQ(watcher.wd(root).value().path, in("x/sub"));
+    EXPECT_THAT(lines(test::drain(watcher), root_), IsEmpty());
+    test::move(in("x/sub"), in("x/new"));
+    EXPECT_THAT(lines(test::drain(watcher), root_),
+                ElementsAre("IN_MOVED_FROM|IN_ISDIR x/sub to x/new",
+                            "IN_MOVED_TO|IN_ISDIR x/new from x/sub", "IN_MOVE_SELF x/new"));
+    fs::create_directories(in("x/sub"));
+    EXPECT_THAT(lines(test::drain(watcher), root_), ElementsAre("IN_CREATE|IN_ISDIR x/sub"));
+    test::move(in("x/new"), dir_ / "gone");
+    EXPECT_THAT(lines(test::drain(watcher), root_),
+                ElementsAre("IN_MOVED_FROM|IN_ISDIR x/new", "IN_MOVE_SELF b/sub", "hole b/sub"));
+    fs::remove(in("x/sub"));
+    test::move(dir_ / "gone", in("x/sub"));
+    EXPECT_THAT(test::holes(test::drain(watcher), root_), IsEmpty());
+    EXPECT_EQ(watcher.retry_holes(), 0U);
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
+  });
+}
+
 }  // namespace

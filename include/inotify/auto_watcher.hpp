@@ -90,9 +90,10 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// read() waits, and otherwise by one poll(2) in each read() that leaves nothing to be read, and in one
 /// of 16 of the others. Without that file (no /proc, a chroot) a mount is noticed only when what it
 /// touches is listed again, by an overflow or add_all. Not followed: a mount over a root itself or above
-/// it, which hides the root as a rename of it does; and what is mounted below the second name of a
-/// directory that has two. A mount wakes a poller of fileno() once, even one elsewhere, of which read()
-/// then says nothing.
+/// it, which hides the root as a rename of it does; and what there is below the second name of a
+/// directory that has two but not below the first (something is mounted on either), unless it is made a
+/// root, which then lies in no other. A mount wakes a poller of fileno() once, even one elsewhere, of
+/// which read() then says nothing.
 ///
 /// add(), add_all() and retry_holes() first take note of what has happened so far; the next read()
 /// tells it.

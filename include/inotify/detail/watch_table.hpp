@@ -126,6 +126,10 @@ class WatchTable {
 
   /// Whether a watch has more than one name.
   [[nodiscard]] bool has_alias(int wd) const noexcept { return aliases_.contains(wd); }
+  /// Whether a watch has another name that it is reported under.
+  [[nodiscard]] bool is_alias(NodeId id) const noexcept {
+    return !aliases_.empty() && wd(id) >= 0 && by_wd(wd(id)) != id;
+  }
   /// The names of a watch, the one it is reported under first.
   [[nodiscard]] std::vector<NodeId> names_of(int wd) const;
 
