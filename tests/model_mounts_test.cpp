@@ -179,6 +179,9 @@ void open_all(const fs::path& top) {
 
 struct Refusal {};
 
+// The first name of each watched directory.
+using Identities = std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>;
+
 class Round {
  public:
   Round(const Scenario& scenario, std::string base) : scenario_(scenario), base_(std::move(base)) {
@@ -308,15 +311,44 @@ class Round {
     const As as(scenario_.is_nobody);
     try {
       watcher_->add_all(root, test::contract_mask | more);
-      roots_.insert(watcher_->path(root).value().wd);
+      roots_[root] = watcher_->path(root).value().wd;
     } catch (const fs::filesystem_error&) {  // shut
     }
   }
   void remove_root(const std::string& path) {
-    const As as(scenario_.is_nobody);
-    std::error_code ec;
     const auto known = watcher_->path(base_ + '/' + path);
-    if (known && roots_.erase(known->wd) != 0) watcher_->remove(known->wd, ec);
+    if (!known) return;
+    const auto is_it = [&](const auto& root) { return root.second == known->wd; };
+    if (std::erase_if(roots_, is_it) == 0) return;
+    // Of one that lies in no tree, what is queued is told first, and then it ends.
+    const auto is_in_tree = [&] { return !is_below_second_name(watcher_->wd(known->wd)->path); };
+    if (!is_in_tree()) drain();
+    const auto root = watcher_->wd(known->wd);
+    if (!root) return;
+    const bool ends = !is_in_tree();
+    {
+      const As as(scenario_.is_nobody);
+      std::error_code ec;
+      watcher_->remove(known->wd, ec);
+    }
+    if (ends) replay_.apply(ended(root->path));
+  }
+  static inotify::Event ended(const std::string& root) {
+    inotify::Event event;
+    event.mask = IN_Q_OVERFLOW;
+    event.path = event.fullpath = root;
+    return event;
+  }
+
+  // Below the second name of a directory nothing is told but what has been made a root by that name, and has no
+  // other; it lies in no tree, and keeps that name wherever it is renamed to.
+  bool is_below_second_name(const std::string& path) const {
+    for (fs::path above = fs::path(path).parent_path(); above.string().starts_with(in());
+         above = above.parent_path()) {
+      const auto known = watcher_->path(above);
+      if (known && watcher_->wd(known->wd).value().path != above) return true;
+    }
+    return false;
   }
 
   std::size_t retry() {
@@ -362,10 +394,10 @@ class Round {
     return false;
   }
 
-  // What is to be known: what is below a directory with several names, under the first of them.
-  void expect(const std::string& path,
-              const std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>& first,
-              Tree& tree, std::vector<std::string>& deaf) const {
+  // What is to be known: what is below a directory with several names, under the first of them. Below the
+  // others no more than the roots there: see is_below_second_name().
+  void expect(const std::string& path, const Identities& first, Tree& tree,
+              std::vector<std::string>& deaf) const {
     for (const auto& entry : fs::directory_iterator(path)) {
       const std::string name = entry.path().string();
       const bool is_dir = !entry.is_symlink() && entry.is_directory();
@@ -376,15 +408,37 @@ class Round {
         deaf.push_back(name);
       } else if (it->second == name) {
         expect(name, first, tree, deaf);
+      } else {
+        expect_roots(name, first, tree, deaf);
       }
     }
+  }
+  void expect_roots(const std::string& second, const Identities& first, Tree& tree,
+                    std::vector<std::string>& deaf) const {
+    for (const auto& [root, wd] : roots_) {
+      if (!root.starts_with(second + '/') || !is_directory(root)) continue;
+      const auto it = first.find(test::identity(root));
+      if (it != first.end() && it->second == root) expect(root, first, tree, deaf);
+    }
+  }
+
+  // The roots that are no longer in their place, which nothing has told.
+  std::vector<std::string> displaced_roots(const Identities& first) const {
+    std::vector<std::string> roots;
+    for (const auto& [root, wd] : roots_) {
+      const auto known = watcher_->path(root);
+      if (!known || known->wd != wd || !is_below_second_name(root)) continue;
+      const auto it = is_directory(root) ? first.find(test::identity(root)) : first.end();
+      if (it == first.end() || it->second != watcher_->wd(wd).value().path) roots.push_back(root);
+    }
+    return roots;
   }
 
   void check(const char* when) {
     drain();
     const As as(scenario_.is_nobody);
     SCOPED_TRACE(when);
-    std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> first;
+    Identities first;
     for (const auto& [wd, watch] : test::kernel_table(watcher_->inotify_fd())) {
       const auto known = watcher_->wd(wd);
       if (known) first[{watch.device, watch.inode}] = known->path;
@@ -393,12 +447,20 @@ class Round {
     std::vector<std::string> deaf;
     expect(in(), first, disk, deaf);
     for (const std::string& one : deaf) ADD_FAILURE() << "deaf: " << one;
+    const std::vector<std::string> displaced = displaced_roots(first);
+    for (const std::string& root : displaced) replay_.apply(ended(root));
     EXPECT_EQ(test::difference(replay_.tree(), disk), "");
     EXPECT_EQ(test::audit(*watcher_), "");
     std::set<std::string> names;
     for (const auto& watch : watcher_->watches()) {
-      const bool is_right = watch.path == in() || disk.contains(watch.path);
-      if (!is_right) ADD_FAILURE() << "is watched: " << watch.path;
+      const auto root = roots_.find(watch.path);
+      const bool is_root = root != roots_.end() && root->second == watch.wd;
+      const bool is_displaced =
+          std::ranges::any_of(displaced, [&](const std::string& displaced_root) {
+            return watch.path.starts_with(displaced_root + '/');
+          });
+      const bool is_right = watch.path == in() || is_root || disk.contains(watch.path);
+      if (!is_right && !is_displaced) ADD_FAILURE() << "is watched: " << watch.path;
       names.insert(watch.path);
     }
     for (const auto& [path, is_dir] : disk) {
@@ -421,7 +483,7 @@ class Round {
   Scenario scenario_;
   std::string base_;
   std::unique_ptr<Probe> watcher_;
-  std::set<int> roots_;  // in the root
+  std::map<std::string, int> roots_;  // in the root, by the names that they were given
   Replay replay_;
 };
 
