@@ -311,15 +311,13 @@ class Round {
     const As as(scenario_.is_nobody);
     try {
       watcher_->add_all(root, test::contract_mask | more);
-      roots_[root] = watcher_->path(root).value().wd;
+      roots_.insert(watcher_->path(root).value().wd);
     } catch (const fs::filesystem_error&) {  // shut
     }
   }
   void remove_root(const std::string& path) {
     const auto known = watcher_->path(base_ + '/' + path);
-    if (!known) return;
-    const auto is_it = [&](const auto& root) { return root.second == known->wd; };
-    if (std::erase_if(roots_, is_it) == 0) return;
+    if (!known || roots_.erase(known->wd) == 0) return;
     // Of one that lies in no tree, what is queued is told first, and then it ends.
     const auto is_in_tree = [&] { return !is_below_second_name(watcher_->wd(known->wd)->path); };
     if (!is_in_tree()) drain();
@@ -415,21 +413,22 @@ class Round {
   }
   void expect_roots(const std::string& second, const Identities& first, Tree& tree,
                     std::vector<std::string>& deaf) const {
-    for (const auto& [root, wd] : roots_) {
-      if (!root.starts_with(second + '/') || !is_directory(root)) continue;
+    for (const auto& [root, is_in_place] : roots_in_no_tree(first)) {
       const auto it = first.find(test::identity(root));
-      if (it != first.end() && it->second == root) expect(root, first, tree, deaf);
+      const bool is_told = is_in_place && it->second == root;
+      if (is_told && root.starts_with(second + '/')) expect(root, first, tree, deaf);
     }
   }
 
-  // The roots that are no longer in their place, which nothing has told.
-  std::vector<std::string> displaced_roots(const Identities& first) const {
-    std::vector<std::string> roots;
-    for (const auto& [root, wd] : roots_) {
-      const auto known = watcher_->path(root);
-      if (!known || known->wd != wd || !is_below_second_name(root)) continue;
-      const auto it = is_directory(root) ? first.find(test::identity(root)) : first.end();
-      if (it == first.end() || it->second != watcher_->wd(wd).value().path) roots.push_back(root);
+  // The names of roots below the second name of a directory, and whether they are in their place: of that
+  // nothing is told.
+  std::map<std::string, bool> roots_in_no_tree(const Identities& first) const {
+    std::map<std::string, bool> roots;
+    for (const auto& watch : watcher_->watches()) {
+      if (!roots_.contains(watch.wd) || !is_below_second_name(watch.path)) continue;
+      const auto it =
+          is_directory(watch.path) ? first.find(test::identity(watch.path)) : first.end();
+      roots[watch.path] = it != first.end() && it->second == watcher_->wd(watch.wd).value().path;
     }
     return roots;
   }
@@ -447,19 +446,19 @@ class Round {
     std::vector<std::string> deaf;
     expect(in(), first, disk, deaf);
     for (const std::string& one : deaf) ADD_FAILURE() << "deaf: " << one;
-    const std::vector<std::string> displaced = displaced_roots(first);
-    for (const std::string& root : displaced) replay_.apply(ended(root));
+    const auto roots = roots_in_no_tree(first);
+    for (const auto& [root, is_in_place] : roots) {
+      if (!is_in_place) replay_.apply(ended(root));
+    }
     EXPECT_EQ(test::difference(replay_.tree(), disk), "");
     EXPECT_EQ(test::audit(*watcher_), "");
     std::set<std::string> names;
     for (const auto& watch : watcher_->watches()) {
-      const auto root = roots_.find(watch.path);
-      const bool is_root = root != roots_.end() && root->second == watch.wd;
-      const bool is_displaced =
-          std::ranges::any_of(displaced, [&](const std::string& displaced_root) {
-            return watch.path.starts_with(displaced_root + '/');
-          });
-      const bool is_right = watch.path == in() || is_root || disk.contains(watch.path);
+      const bool is_displaced = std::ranges::any_of(roots, [&](const auto& root) {
+        return !root.second && watch.path.starts_with(root.first + '/');
+      });
+      const bool is_right =
+          watch.path == in() || disk.contains(watch.path) || roots.contains(watch.path);
       if (!is_right && !is_displaced) ADD_FAILURE() << "is watched: " << watch.path;
       names.insert(watch.path);
     }
@@ -483,7 +482,7 @@ class Round {
   Scenario scenario_;
   std::string base_;
   std::unique_ptr<Probe> watcher_;
-  std::map<std::string, int> roots_;  // in the root, by the names that they were given
+  std::set<int> roots_;  // in the root
   Replay replay_;
 };
 
