@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string_view>
 #include <system_error>
 
@@ -14,7 +15,7 @@ namespace inotify::inline v0::detail {
 /// other inode has the same identity.
 struct Identity {
   dev_t device = 0;
-  ino_t inode = 0;
+  std::uint64_t inode = 0;  // no ino_t: that has the size that a unit is compiled for
   bool operator==(const Identity&) const = default;
 };
 
