@@ -129,7 +129,7 @@ Steps draw(std::uint64_t seed, const Scenario& scenario, int count) {
     if (scenario.is_nobody && random() % 4 == 0)
       steps.push_back({Kind::change_mode,
                        {Operation::Kind::rename, path(true)},
-                       modes[random() % modes.size()]});
+                       modes[static_cast<std::size_t>(random() % modes.size())]});
     if (scenario.reads && random() % 6 == 0)
       steps.push_back({random() % 3 == 0 ? Kind::drain : Kind::read});
     if (random() % 24 == 0) steps.push_back({Kind::fill, {Operation::Kind::rename, path(true)}});
@@ -368,7 +368,7 @@ class Round {
     }
   }
   void drain() {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto end = std::chrono::steady_clock::now() + test::deadline;
     while (read() || watcher_->is_behind()) {
       if (std::chrono::steady_clock::now() > end) {
         ADD_FAILURE() << "reads for ever";
