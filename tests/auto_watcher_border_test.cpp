@@ -644,7 +644,7 @@ TEST_P(BorderDeeds, A1_A7_ManyInARow) {
   const int first = test::number("INOTIFY_SEED", 1);
   for (int seed = first; seed < first + count && !HasFailure(); ++seed) {
     SCOPED_TRACE("INOTIFY_SEED=" + std::to_string(seed));
-    std::mt19937_64 random(static_cast<std::uint64_t>(seed));
+    std::mt19937 random(static_cast<std::mt19937::result_type>(seed));
     std::vector<std::size_t> sequence(3 + random() % 8);
     for (std::size_t& index : sequence) index = random() % deeds_.size();
     try_out(sequence);

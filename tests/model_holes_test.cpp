@@ -54,7 +54,7 @@ void churn(const std::string& in, const std::string& out, std::uint64_t seed, in
     if (path != in && !path.string().starts_with(in + '/')) continue;
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) continue;
-    ::chmod(path.c_str(), modes[random() % modes.size()]);
+    ::chmod(path.c_str(), modes[static_cast<std::size_t>(random() % modes.size())]);
   }
 }
 

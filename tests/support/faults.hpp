@@ -84,6 +84,15 @@ inline const char* name_of(Call call) {
 
 constexpr int for_ever = std::numeric_limits<int>::max();
 
+// Machines of 32 bits have other calls for sizes of 64.
+#ifdef SYS_fstatat64
+constexpr long sys_fstatat = SYS_fstatat64;
+constexpr long sys_fstat = SYS_fstat64;
+#else
+constexpr long sys_fstatat = SYS_newfstatat;
+constexpr long sys_fstat = SYS_fstat;
+#endif
+
 /// As long as it lives, calls number `first` to `first + times - 1` of one kind fail with `error`; what
 /// is freed by the call is free all the same, as in the kernel. To be made while no other thread calls.
 class Fault {
@@ -217,11 +226,15 @@ int __openat_2(int fd, const char* path, int flags) {  // by that name if _FORTI
 
 int fstatat(int fd, const char* path, struct stat* status, int flags) noexcept {
   return static_cast<int>(
-      test::Fault::forward(test::Call::fstatat, SYS_newfstatat, fd, path, status, flags));
+      test::Fault::forward(test::Call::fstatat, test::sys_fstatat, fd, path, status, flags));
 }
 
 int poll(pollfd* fds, nfds_t count, int timeout) {
-  return static_cast<int>(test::Fault::forward(test::Call::poll, SYS_poll, fds, count, timeout));
+  // Newer machines have no poll(2).
+  timespec time{timeout / 1000, timeout % 1000 * 1'000'000L};
+  timespec* end = timeout < 0 ? nullptr : &time;
+  return static_cast<int>(
+      test::Fault::forward(test::Call::poll, SYS_ppoll, fds, count, end, nullptr, 0));
 }
 
 ssize_t read(int fd, void* buffer, std::size_t size) {
@@ -250,11 +263,16 @@ int open(const char* path, int flags, ...) {
 }
 
 int fstat(int fd, struct stat* status) noexcept {
-  return static_cast<int>(test::Fault::forward(test::Call::fstat, SYS_fstat, fd, status));
+  return static_cast<int>(test::Fault::forward(test::Call::fstat, test::sys_fstat, fd, status));
 }
 
 int fstatfs(int fd, struct statfs* status) noexcept {
+#ifdef SYS_fstatfs64
+  return static_cast<int>(
+      test::Fault::forward(test::Call::fstatfs, SYS_fstatfs64, fd, sizeof *status, status));
+#else
   return static_cast<int>(test::Fault::forward(test::Call::fstatfs, SYS_fstatfs, fd, status));
+#endif
 }
 
 off_t lseek(int fd, off_t offset, int whence) noexcept {

@@ -57,7 +57,7 @@ class FuseTree {
 
   Object& add(mode_t mode) { return objects_.emplace_back(Object{objects_.size() + 1, mode}); }
   /// Numbers begin with 1, the root.
-  Object& at(fuse_ino_t number) { return objects_[number - 1]; }
+  Object& at(fuse_ino_t number) { return objects_[static_cast<std::size_t>(number - 1)]; }
   static std::string key(std::string name) {
     std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
     return name;

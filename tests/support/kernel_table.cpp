@@ -44,7 +44,9 @@ std::string fdinfo(long fd, const std::string& key) {
 std::uint64_t device_of(const struct stat& status, const std::string& path) {
   const std::uint64_t device = (std::uint64_t{major(status.st_dev)} << 20) | minor(status.st_dev);
   struct statfs system {};
-  if (::statfs(path.c_str(), &system) != 0 || system.f_type != BTRFS_SUPER_MAGIC) return device;
+  if (::statfs(path.c_str(), &system) != 0 ||
+      static_cast<unsigned long>(system.f_type) != BTRFS_SUPER_MAGIC)
+    return device;
   static std::map<dev_t, std::uint64_t> known;
   const auto [entry, is_new] = known.try_emplace(status.st_dev, device);
   if (!is_new) return entry->second;
