@@ -718,7 +718,7 @@ TEST_F(CornerTest, A15_MovedAgainAndAgainWhileEventsArePending) {
   watcher->add_all(root_, mask);
   Replay replay(test::tree_on_disk(root_));
   for (int i = 0; i < 20; ++i) {
-    for (int k = 0; k < 50; ++k) {
+    for (int k = 0; k < 20; ++k) {
       move(in("a"), in("c"));
       make("c/" + std::to_string(i) + '_' + std::to_string(k));
       move(in("c"), in("a"));

@@ -235,7 +235,7 @@ class Possible {
   Replay replay_;
 };
 
-constexpr int seeds = 5000;
+constexpr int seeds = 2000;
 
 TEST(CoalesceRandom, AnyStreamEndsInTheSameState) {
   for (int seed = 0; seed < test::rounds(seeds) && !testing::Test::HasFatalFailure(); ++seed) {

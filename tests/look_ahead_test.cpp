@@ -538,7 +538,7 @@ class LookAheadModel {
 };
 
 TEST(LookAhead, AgreesWithANaiveOneAfterAnyOperations) {
-  for (const unsigned seed : {1U, 2U, 3U, 4U}) {
+  for (const unsigned seed : {1U, 2U}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     LookAheadModel(seed).run(4000);
   }

@@ -522,7 +522,7 @@ class ModelMountsTest : public testing::TestWithParam<Scenario> {
 TEST_P(ModelMountsTest, A2_A8_A10_A16_TheReplayedStreamIsTheDisk) {
   const int only = test::number("INOTIFY_MODEL_SEED", 0);
   const int first = test::number("INOTIFY_SEED", 1);
-  const int rounds = test::rounds(2);
+  const int rounds = test::rounds(1);
   const int operations = test::number("INOTIFY_MODEL_OPERATIONS", 120);
   test::in_child([&] {
     if (::geteuid() != 0) throw test::Forbidden("not root");

@@ -656,7 +656,7 @@ class WatchTableModel {
 };
 
 TEST(WatchTable, AgreesWithAModelAfterAnyOperations) {
-  for (const unsigned seed : {1U, 2U, 3U, 4U}) {
+  for (const unsigned seed : {1U, 2U}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     WatchTableModel(seed).run(2500);
   }
