@@ -167,9 +167,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
                            const OnError& onerror = {}) override;
 
   /// For a root: ends the following of its tree; what another root has of it by another name (a bind
-  /// mount) is told under that from then on. For what was added by add(): takes that interest back. For another directory of a tree: it and all below is no longer watched, until it is
-  /// renamed or the tree is walked again; add_filter is the way to keep it out. See
-  /// Watcher::remove.
+  /// mount) is told under that from then on. For what was added by add(): takes that interest back.
+  /// For another directory of a tree: it and all below is no longer watched, until it is renamed or
+  /// the tree is walked again; add_filter is the way to keep it out. See Watcher::remove.
   using Watcher::remove;
   void remove(int wd, std::error_code& ec) override;
   using Watcher::remove_path;
