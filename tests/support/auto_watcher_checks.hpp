@@ -28,7 +28,6 @@ using Events = std::vector<inotify::OwnedEvent>;
 using Lines = std::vector<std::string>;
 
 inline constexpr std::chrono::milliseconds at_once{0};
-inline constexpr std::chrono::seconds deadline{60};
 inline constexpr inotify::Mask names = IN_CREATE | IN_DELETE | IN_MOVE;
 
 // ---- events

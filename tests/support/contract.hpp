@@ -25,6 +25,9 @@ namespace test {
 /// What the promises about the stream need, and the end of writing.
 constexpr inotify::Mask contract_mask = IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE;
 
+/// How long anything may take at most.
+inline constexpr std::chrono::seconds deadline{INOTIFY_TEST_DEADLINE};
+
 /// The number in an environment variable.
 int number(const char* variable, int otherwise);
 
@@ -150,8 +153,7 @@ class Contract {
 /// long.
 class SecondProcess {
  public:
-  explicit SecondProcess(const std::function<void()>& work,
-                         std::chrono::seconds limit = std::chrono::seconds(60));
+  explicit SecondProcess(const std::function<void()>& work, std::chrono::seconds limit = deadline);
   SecondProcess(const SecondProcess&) = delete;
   SecondProcess& operator=(const SecondProcess&) = delete;
   ~SecondProcess() {
