@@ -105,7 +105,7 @@ void AutoWatcher::enter(NodeId node) {
   const NodeId parent = table_.parent(node);
   const int parent_wd = table_.wd(parent);
   if (table_.bits(node).is_root != 0 && inherited(parent) == 0) {
-    table_.bits(node).wanted = 0;
+    table_.bits(node).wanted = table_.bits(node).untold = 0;
     return reenter_root(node);
   }
   if (table_.bits(node).hole != 0 && !announce_ && walk_ != nullptr) {
@@ -115,7 +115,7 @@ void AutoWatcher::enter(NodeId node) {
   }
   const bool is_refused = !accepts(node);
   if (is_refused && table_.bits(node).is_root != 0) {
-    table_.bits(node).wanted = 0;
+    table_.bits(node).wanted = table_.bits(node).untold = 0;
     return reenter_root(node);
   }
   if (parent_wd < 0 || (is_refused && table_.bits(node).untold == 0)) return drop(node);
