@@ -274,10 +274,7 @@ void AutoWatcher::remove(int wd, std::error_code& ec) try {
     return;
   }
   const bool is_inside = bits.is_root != 0 && inherited(table_.parent(node)) != 0 && accepts(node);
-  if (bits.is_root != 0 && !is_inside && has_name_in_tree(wd)) {
-    leave_to_tree(wd);
-    return end_call(!batch_.empty());
-  }
+  const std::vector<NodeId> strangers = is_inside ? names_in_no_tree(wd) : std::vector<NodeId>();
   if (!is_inside) hand_[wd] |= before.asked | (before.is_root != 0 ? root_bits : 0U);
   try {
     bits.is_root = 0;
@@ -295,9 +292,8 @@ void AutoWatcher::remove(int wd, std::error_code& ec) try {
     throw;
   }
   root_masks_.erase(wd);
-  if (is_inside) {
-    forget_names_in_no_tree(wd);
-  } else {
+  for (const NodeId name : strangers) unbind(name);  // by which it was made a root
+  if (!is_inside) {
     bits.hole = 0;
     Watcher::remove(wd, ec);
   }

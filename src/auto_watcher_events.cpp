@@ -104,8 +104,27 @@ void AutoWatcher::on_self(NodeId node, const RawEvent& raw) {
     if ((raw.mask & (IN_ATTRIB | IN_MOVE_SELF)) != 0) on_access(node);
     return;
   }
-  // The IN_IGNORED of a directory that only the tree wanted is nobody's business: its parent's
-  // DELETE follows [23].
+  const auto places = other_places(node);
+  end_watch(node, raw);
+  if (places.empty()) return;
+  for (const auto& [parent, name] : places) want(parent, name, false);
+  enter_wanted();
+}
+
+// Where trees have the same directory by another name (a bind mount, say).
+std::vector<std::pair<detail::NodeId, std::string>> AutoWatcher::other_places(NodeId node) const {
+  std::vector<std::pair<NodeId, std::string>> places;
+  if (!table_.has_alias(table_.wd(node))) return places;
+  for (const NodeId name : table_.names_of(table_.wd(node))) {
+    const NodeId parent = table_.parent(name);
+    if (name != node && inherited(parent) != 0) places.emplace_back(parent, table_.name(name));
+  }
+  return places;
+}
+
+// The IN_IGNORED of a directory that only the tree wanted is nobody's business: its parent's DELETE
+// follows [23].
+void AutoWatcher::end_watch(NodeId node, const RawEvent& raw) {
   auto& bits = table_.bits(node);
   const std::vector<NodeId> all = table_.names_of(raw.wd);
   if (bits.is_root != 0 || bits.is_hand != 0) report(node, raw);  // nothing after it throws
@@ -131,7 +150,7 @@ void AutoWatcher::on_unmount(NodeId node, const RawEvent& raw) {
     places.emplace_back(parent, table_.name(one));
     detach_below(one);
   }
-  on_self(table_.by_wd(raw.wd), {raw.wd, IN_IGNORED, 0, {}});
+  end_watch(table_.by_wd(raw.wd), {raw.wd, IN_IGNORED, 0, {}});
   for (const auto& [parent, name] : places) {
     if (is_watched(parent)) want(parent, name, false);
   }

@@ -57,7 +57,7 @@ void AutoWatcher::discard_queued() {
       const NodeId node = table_.by_wd(raw.wd);
       if (node == no_node) continue;
       if ((raw.mask & (IN_UNMOUNT | root_bits)) != 0) tell_self(node, raw);
-      if ((raw.mask & (IN_UNMOUNT | IN_IGNORED)) != 0) on_self(node, {raw.wd, IN_IGNORED, 0, {}});
+      if ((raw.mask & (IN_UNMOUNT | IN_IGNORED)) != 0) end_watch(node, {raw.wd, IN_IGNORED, 0, {}});
     }
   }
   released_.clear();  // their IN_IGNOREDs have been read, or are lost
@@ -66,7 +66,7 @@ void AutoWatcher::discard_queued() {
 void AutoWatcher::end_lost_watches() {
   std::error_code ec;
   for (const int wd : dead_watches(ec)) {
-    if (table_.by_wd(wd) != no_node) on_self(table_.by_wd(wd), {wd, IN_IGNORED, 0, {}});
+    if (table_.by_wd(wd) != no_node) end_watch(table_.by_wd(wd), {wd, IN_IGNORED, 0, {}});
   }
   if (ec && ec != std::errc::no_such_file_or_directory) is_damaged_ = true;  // asked again
 }

@@ -1,8 +1,8 @@
 // What the consumer wants of each directory: of every tree it lies in, and by itself.
-#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <inotify/auto_watcher.hpp>
 
@@ -117,31 +117,15 @@ void AutoWatcher::reenter(NodeId node) {
   deferred_.emplace_back(node, std::error_code{});
 }
 
-// ---- a root that is one no more
-
-// Whether a directory is followed as part of a tree by another name than its first.
-bool AutoWatcher::has_name_in_tree(int wd) {
-  return table_.has_alias(wd) && std::ranges::any_of(table_.names_of(wd), [&](NodeId name) {
-           return name != table_.by_wd(wd) && is_in_tree(name);
-         });
-}
-
-// A root that is one no more keeps the names that it has in trees: what is below its first is found anew
-// under the next of them.
-void AutoWatcher::leave_to_tree(int wd) {
-  const NodeId first = table_.by_wd(wd);
-  table_.bits(first).is_root = 0;
-  root_masks_.erase(wd);
-  forget_names_in_no_tree(wd);
-  forget(first);
-}
-
-// The names, but the first, by which it was made a root.
-void AutoWatcher::forget_names_in_no_tree(int wd) {
-  if (!table_.has_alias(wd) || hand_.contains(wd)) return;
-  for (const NodeId name : table_.names_of(wd)) {
-    if (name != table_.by_wd(wd) && !is_in_tree(name)) unbind(name);
-  }
+// The further names of a watch that lie in no tree, unless it is also watched for itself.
+std::vector<detail::NodeId> AutoWatcher::names_in_no_tree(int wd) const {
+  std::vector<NodeId> names;
+  if (!table_.has_alias(wd) || hand_.contains(wd)) return names;
+  names = table_.names_of(wd);
+  std::erase_if(names, [&](NodeId name) {
+    return name == table_.by_wd(wd) || inherited(table_.parent(name)) != 0;
+  });
+  return names;
 }
 
 }  // namespace inotify::inline v0

@@ -247,6 +247,48 @@ TEST_F(MountsCornerTest, A1_A16_ARootThatIsRemovedIsStillWatchedInATree) {
   });
 }
 
+// What is queued for it comes first; a root of its own below it keeps its name.
+TEST_F(MountsCornerTest, A4_A16_ARemovedRootTakesNothingFromOthers) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    const std::string one = dir_ / "one";
+    fs::create_directories(one + "/sub");
+    fs::create_directory(in("b"));
+    bind_mount(one, in("b"));
+    Probe watcher;
+    const int root = watcher.add_all(one, test::contract_mask).front();
+    const int below = watcher.add_all(one + "/sub", test::contract_mask).front();
+    watcher.add_all(root_, IN_CREATE | IN_DELETE | IN_MOVE);
+    test::write_file(one + "/f");
+    watcher.remove(root);
+    EXPECT_THAT(watcher.paths(below), ElementsAre(one + "/sub"));
+    EXPECT_THAT(
+        lines(test::drain(watcher), root_),
+        testing::IsSupersetOf({"IN_CREATE " + one + "/f", "IN_CLOSE_WRITE " + one + "/f",
+                               "IN_IGNORED " + one, std::string("synthetic IN_CREATE b/f")}));
+    test::write_file(one + "/sub/g");
+    EXPECT_THAT(lines(test::drain(watcher), root_),
+                ElementsAre("IN_CREATE " + one + "/sub/g", "IN_CLOSE_WRITE " + one + "/sub/g"));
+    EXPECT_EQ(test::audit_on_disk(watcher), "");
+  });
+}
+
+// A name within itself is no tree that still has it.
+TEST_F(MountsCornerTest, A14_A16_ARootBoundInItselfIsRemoved) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    fs::create_directories(in("x"));
+    fs::create_directories(in("y/z"));
+    bind_mount(root_, in("x"));
+    Probe watcher;
+    const int root = watcher.add_all(root_, test::contract_mask).front();
+    watcher.remove(root);
+    EXPECT_THAT(lines(test::drain(watcher), root_), ElementsAre("IN_IGNORED ."));
+    EXPECT_TRUE(watcher.empty());
+    EXPECT_EQ(test::audit(watcher), "");
+  });
+}
+
 // By that name it is no more, and followed as before by the first.
 TEST_F(MountsCornerTest, A15_A16_ARootByASecondNameIsRemoved) {
   test::in_child([&] {
@@ -291,7 +333,7 @@ TEST_F(MountsCornerTest, A16_ARootBelowTheSecondNameIsToldWithWhatIsMountedInIt)
     EXPECT_EQ(watcher.wd(root).value().path, in("b/sub"));
     watcher.remove(root);
     EXPECT_THAT(lines(test::drain(watcher), root_),
-                ElementsAre("synthetic IN_CREATE|IN_ISDIR x/sub",
+                ElementsAre("IN_IGNORED b/sub", "synthetic IN_CREATE|IN_ISDIR x/sub",
                             "synthetic IN_CREATE|IN_ISDIR x/sub/deep"));
     test::expect_heard(watcher, {in("x/sub"), in("x/sub/deep")});
     EXPECT_FALSE(watcher.path(in("b/sub")).has_value());

@@ -167,7 +167,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
                            const OnError& onerror = {}) override;
 
   /// For a root: ends the following of its tree; what another root has of it by another name (a bind
-  /// mount) is told under that from then on. For what was added by add(): takes that interest back.
+  /// mount) is found anew under that. For what was added by add(): takes that interest back.
   /// For another directory of a tree: it and all below is no longer watched, until it is renamed or
   /// the tree is walked again; add_filter is the way to keep it out. See Watcher::remove.
   using Watcher::remove;
@@ -273,6 +273,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void link(NodeId from_parent, const RawEvent& from, std::size_t from_index, NodeId to_parent,
             const RawEvent& to, std::size_t to_index);
   void on_self(NodeId node, const RawEvent& raw);
+  [[nodiscard]] std::vector<std::pair<NodeId, std::string>> other_places(NodeId node) const;
+  void end_watch(NodeId node, const RawEvent& raw);
   void on_unmount(NodeId node, const RawEvent& raw);
   void on_create(NodeId parent, const RawEvent& raw);
   void on_delete(NodeId parent, const RawEvent& raw);
@@ -414,12 +416,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   void update_wishes_below(NodeId top);
   void widen(NodeId node);
   void reenter(NodeId node);
-  [[nodiscard]] bool is_in_tree(NodeId name) const noexcept {
-    return table_.bits(name).asked != 0 && inherited(table_.parent(name)) != 0;
-  }
-  bool has_name_in_tree(int wd);
-  void leave_to_tree(int wd);
-  void forget_names_in_no_tree(int wd);
+  [[nodiscard]] std::vector<NodeId> names_in_no_tree(int wd) const;
 
   // ---- auto_watcher_mounts.cpp: what is mounted in the tree, and unmounted
 
