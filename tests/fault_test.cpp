@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "support/audit.hpp"
+#include "support/close_later.hpp"
 #include "support/faults.hpp"
 #include "support/kernel_table.hpp"
 #include "support/temp_dir.hpp"
@@ -133,6 +134,7 @@ template <class Made>
 void expect_clean_failure(Call call, int error, int nth) {
   SCOPED_TRACE("call " + std::to_string(nth) + " of kind " +
                std::to_string(static_cast<int>(call)));
+  test::finish_closing();
   const std::size_t before = open_descriptors();
   {
     const Fault fault(call, error, nth);

@@ -40,6 +40,12 @@ class CloseLater {
     changed_.notify_all();
   }
 
+  /// Waits until all that was taken is closed.
+  void finish() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return fds_.empty() && closing_ == 0; });
+  }
+
  private:
   void run() {
     std::unique_lock lock(mutex_);
@@ -48,23 +54,32 @@ class CloseLater {
       if (fds_.empty()) return;
       const long fd = fds_.back();
       fds_.pop_back();
+      ++closing_;
       changed_.notify_all();
       lock.unlock();
       ::syscall(SYS_close, fd);
       lock.lock();
+      --closing_;
+      changed_.notify_all();
     }
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<long> fds_;
+  int closing_ = 0;
   bool is_over_ = false;
   std::vector<std::thread> threads_;
 };
 
-inline void close_later(int inotify_fd) {
-  static CloseLater closer;
-  closer.take(inotify_fd);
+inline CloseLater& closer() {
+  static CloseLater only;
+  return only;
 }
+
+inline void close_later(int inotify_fd) { closer().take(inotify_fd); }
+
+/// For who counts descriptors after another test has made such instances.
+inline void finish_closing() { closer().finish(); }
 
 }  // namespace test
