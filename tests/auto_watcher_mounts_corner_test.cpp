@@ -273,6 +273,26 @@ TEST_F(MountsCornerTest, A4_A16_ARemovedRootTakesNothingFromOthers) {
   });
 }
 
+// It was added by hand before, so the tree has it by its second name from the beginning.
+TEST_F(MountsCornerTest, A1_A16_ARootThatWasFirstAddedByHandIsStillWatchedInATree) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    const std::string other = dir_ / "other";
+    fs::create_directories(in("d"));
+    fs::create_directory(other);
+    bind_mount(in("d"), other);
+    Probe watcher;
+    const int wd = watcher.add(other, IN_MODIFY);
+    watcher.add_all(root_, test::contract_mask);
+    watcher.add_all(other, test::contract_mask);
+    watcher.remove(wd);  // what was added by hand
+    watcher.remove(wd);  // the root
+    EXPECT_THAT(lines(test::drain(watcher), root_),
+                ElementsAre("IN_IGNORED " + other, "synthetic IN_CREATE|IN_ISDIR d"));
+    test::expect_heard(watcher, test::directories(root_));
+  });
+}
+
 // A name within itself is no tree that still has it.
 TEST_F(MountsCornerTest, A14_A16_ARootBoundInItselfIsRemoved) {
   test::in_child([&] {
