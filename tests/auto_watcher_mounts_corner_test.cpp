@@ -40,6 +40,13 @@ class MountsCornerTest : public testing::Test {
     if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0)
       throw test::Forbidden("bind mounts");
   }
+  // in/x is watched, with what is in it, and becomes in/b as well.
+  void watch_and_bind(Probe& watcher) const {
+    fs::create_directories(in("x/sub/deep"));
+    fs::create_directory(in("b"));
+    watcher.add_all(root_, test::contract_mask);
+    bind_mount(in("x"), in("b"));
+  }
   static void as(unsigned user) {
     if (::seteuid(0) != 0 || (user != 0 && ::seteuid(user) != 0)) throw test::Forbidden("seteuid");
     ::prctl(PR_SET_DUMPABLE, 1);  // or /proc/self/fd would still be root's
@@ -313,11 +320,8 @@ TEST_F(MountsCornerTest, A14_A16_ARootBoundInItselfIsRemoved) {
 TEST_F(MountsCornerTest, A15_A16_ARootByASecondNameIsRemoved) {
   test::in_child([&] {
     test::enter_mount_namespace();
-    fs::create_directories(in("x/sub/deep"));
-    fs::create_directory(in("b"));
     Probe watcher;
-    watcher.add_all(root_, test::contract_mask);
-    bind_mount(in("x"), in("b"));
+    watch_and_bind(watcher);
     test::drain(watcher);
     const int root = watcher.add_all(in("b/sub"), test::contract_mask).front();
     EXPECT_EQ(watcher.paths(root).size(), 2U);
@@ -332,11 +336,8 @@ TEST_F(MountsCornerTest, A15_A16_ARootByASecondNameIsRemoved) {
 TEST_F(MountsCornerTest, A16_ARootBelowTheSecondNameIsToldWithWhatIsMountedInIt) {
   test::in_child([&] {
     test::enter_mount_namespace();
-    fs::create_directories(in("x/sub/deep"));
-    fs::create_directory(in("b"));
     Probe watcher;
-    watcher.add_all(root_, test::contract_mask);
-    bind_mount(in("x"), in("b"));
+    watch_and_bind(watcher);
     test::mount_tmpfs(in("x/sub"));
     test::drain(watcher);
     const int root = watcher.add_all(in("b/sub"), test::contract_mask).front();
@@ -365,11 +366,8 @@ TEST_F(MountsCornerTest, A16_ARootBelowTheSecondNameIsToldWithWhatIsMountedInIt)
 TEST_F(MountsCornerTest, A8_A15_A16_ARootBelowTheSecondNameIsNoLongerInItsPlace) {
   test::in_child([&] {
     test::enter_mount_namespace();
-    fs::create_directories(in("x/sub/deep"));
-    fs::create_directory(in("b"));
     Probe watcher;
-    watcher.add_all(root_, test::contract_mask);
-    bind_mount(in("x"), in("b"));
+    watch_and_bind(watcher);
     test::drain(watcher);
     const int root = watcher.add_all(in("b/sub"), test::contract_mask).front();
     EXPECT_EQ(watcher.wd(root).value().path, in("x/sub"));
