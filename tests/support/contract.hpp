@@ -26,7 +26,7 @@ namespace test {
 constexpr inotify::Mask contract_mask = IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE;
 
 /// How long anything may take at most.
-inline constexpr std::chrono::seconds deadline{60};
+inline constexpr std::chrono::seconds deadline{INOTIFY_TEST_DEADLINE};
 
 /// The number in an environment variable.
 int number(const char* variable, int otherwise);
