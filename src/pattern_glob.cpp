@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <optional>
-#include <utility>
+#include <string_view>
 
 #include <inotify/detail/pattern_syntax.hpp>
 
@@ -40,7 +40,6 @@ class GlobCompiler {
   }
 
   void add_next() {
-    const std::size_t offset = at_;
     switch (glob_[at_]) {
       case '?':
         ++at_;
@@ -52,10 +51,7 @@ class GlobCompiler {
         program_.repeat(program_.size() - 1, 0, PatternProgram::unbounded);
         return;
       case '[':
-        if (add_bracket()) return;
-        at_ = offset;  // never closed: a byte like others
-        ++at_;
-        program_.add_byte('[');
+        add_bracket();
         return;
       default:
         program_.add_byte(next_byte());
@@ -69,51 +65,52 @@ class GlobCompiler {
     return static_cast<unsigned char>(glob_[at_++]);
   }
 
-  // [...], [!...] or [^...]; false if it is never closed, whatever it has in it.
-  bool add_bracket() {
+  // [...], [!...] or [^...].
+  void add_bracket() {
     const auto is_next = [&](char c) { return at_ < glob_.size() && glob_[at_] == c; };
-    ++at_;
+    const std::size_t begin = at_++;
     const bool is_negated = is_next('!') || is_next('^');
     if (is_negated) ++at_;
     ByteSet set;
-    std::optional<PatternError> error;
     for (bool is_first = true; is_first || !is_next(']'); is_first = false) {
-      if (at_ >= glob_.size()) return false;
-      const std::size_t offset = at_;
-      const char* const cause = add_item(set);
-      if (cause != nullptr && !error) error = PatternError{cause, offset};
+      if (at_ >= glob_.size()) fail("'[' is never closed; that byte is \\[", begin);
+      add_item(set);
     }
-    if (error) throw *std::move(error);
     ++at_;
     program_.add_set((is_negated ? ~set : set) & not_slash_);
-    return true;
   }
 
-  // A class, a byte or a range. Returns what is wrong with it, if anything is.
-  const char* add_item(ByteSet& set) {
+  // What begins [:name:], [.x.] or [=x=].
+  static bool is_special(std::string_view begin) {
+    return begin == "[:" || begin == "[." || begin == "[=";
+  }
+
+  // A class, a byte or a range.
+  void add_item(ByteSet& set) {
+    const std::size_t offset = at_;
     const std::string_view begin = glob_.substr(at_, 2);
     if (begin == "[:") {
-      // As for fnmatch(3), what has other bytes in it names no class (none has a 'z'), and its '[' is
-      // a byte.
+      // As for fnmatch(3), what has other bytes in it names no class (none has a 'z').
       const std::size_t end = glob_.find_first_not_of("abcdefghijklmnopqrstuvwxy", at_ + 2);
       const bool is_name = end != std::string_view::npos && glob_.substr(end, 2) == ":]";
       const auto named = is_name ? named_class(glob_.substr(at_ + 2, end - at_ - 2)) : std::nullopt;
-      at_ = is_name ? end + 2 : at_ + 1;
-      if (!named) return "there is no class of that name";
+      if (!named) fail("there is no class of that name", offset);
+      at_ = end + 2;
       set |= *named;
-      return nullptr;
+      return;
     }
+    if (begin == "[.") fail("[.x.] is not supported", offset);
+    if (begin == "[=") fail("[=x=] is not supported", offset);
     const unsigned char first = next_byte();
     unsigned char last = first;
     if (at_ + 1 < glob_.size() && glob_[at_] == '-' && glob_[at_ + 1] != ']') {
       ++at_;
+      if (is_special(glob_.substr(at_, 2)))
+        fail("a range begins and ends with a single byte", offset);
       last = next_byte();
     }
-    if (begin == "[.") return "[.x.] is not supported";
-    if (begin == "[=") return "[=x=] is not supported";
-    if (!add_range(set, first, last)) return "the range ends before it begins";
-    if (first == '/' || last == '/') return "a '/' stands in [...]: no bracket matches it";
-    return nullptr;
+    if (!add_range(set, first, last)) fail("the range ends before it begins", offset);
+    if (first == '/' || last == '/') fail("a '/' stands in [...]: no bracket matches it", offset);
   }
 
   PatternProgram& program_;

@@ -66,8 +66,8 @@ class RandomPattern {
 
   std::string glob() {
     static const std::vector<std::string> parts{
-        "a",     "b",   "/",    "*",           "**", "?", "[ab]",   "[!a]", "[^b]",
-        "[a-c]", "\\*", "[]a]", "[[:alpha:]]", "[a", "-", "[\\]b]", "[a-]"};
+        "a",     "b",   "/",    "*",           "**",   "?", "[ab]",   "[!a]", "[^b]",
+        "[a-c]", "\\*", "[]a]", "[[:alpha:]]", "\\[a", "-", "[\\]b]", "[a-]"};
     std::string text;
     while (!one_in(5)) text += pick(parts);
     return text;
@@ -164,6 +164,29 @@ TEST(Pattern, GlobsMatchAsFnmatchDoes) {
           << testing::PrintToString(text);
     }
   }
+}
+
+// Each way to write [...] with up to four bytes in it, and each short glob without.
+TEST(Pattern, AllShortGlobsMatchAsFnmatchDoes) {
+  const std::vector<std::string> subjects = texts("]-[a/", 3);
+  std::vector<std::string> globs = texts("[]-*?a/", 4);
+  for (const std::string& inside : texts("[]-!^\\a:.=", 4)) globs.push_back('[' + inside + ']');
+  int compiled = 0;
+  for (const std::string& pattern : globs) {
+    PatternProgram program;
+    try {
+      program = glob(pattern);
+    } catch (const PatternError&) {
+      continue;
+    }
+    ++compiled;
+    for (const std::string& text : subjects) {
+      const int flags = FNM_PATHNAME | FNM_LEADING_DIR;
+      ASSERT_EQ(program.match(text).is_match, ::fnmatch(pattern.c_str(), text.c_str(), flags) == 0)
+          << testing::PrintToString(pattern) << " against " << testing::PrintToString(text);
+    }
+  }
+  EXPECT_GT(compiled, 5000);
 }
 
 // ---- what is special
@@ -288,6 +311,8 @@ TEST(Pattern, SaysWhatIsWrongAndWhere) {
 TEST(Pattern, SaysWhatIsWrongWithAGlobAndWhere) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"a\\", "a backslash is the last byte @1"},
+      {"a[", "'[' is never closed; that byte is \\[ @1"},
+      {"[]a-", "'[' is never closed; that byte is \\[ @0"},
       {"[z-a]", "the range ends before it begins @1"},
       {"a[b/]", "a '/' stands in [...]: no bracket matches it @3"},
       {"[a\\/]", "a '/' stands in [...]: no bracket matches it @2"},
@@ -296,6 +321,8 @@ TEST(Pattern, SaysWhatIsWrongWithAGlobAndWhere) {
       {"[^[:dig\xCFt:]*", "there is no class of that name @2"},  // closed: that names no class
       {"[[=a=]]", "[=x=] is not supported @1"},
       {"[[.a.]]", "[.x.] is not supported @1"},
+      // To fnmatch(3) a class, or a range up to the bracket: that depends on the text.
+      {"[]!-[:a:]", "a range begins and ends with a single byte @2"},
       {std::string(20'000, 'a'), "the glob is too large @9993"},
   };
   for (const auto& [pattern, error] : cases) EXPECT_EQ(error_of(glob, pattern), error) << pattern;

@@ -54,7 +54,8 @@ namespace inotify::inline v0 {
 /// itself. One without a '/' is matched against the last component of the path; one
 /// with a '/' against the full path and each directory above it. Neither '*' nor '?' nor '[...]'
 /// matches a '/'. There is no "**". What no path could match ("[z-a]", "[[:letter:]]", a '/' in
-/// [...], a backslash at the end) is an error.
+/// [...], a backslash at the end) is an error, and so is a '[' that is never closed, which each
+/// implementation reads in its own way; that byte is \[.
 ///
 /// Copies share the patterns, which never change. Thread-safe. Source: pyinotify, ExcludeFilter;
 /// there a call answers true for what is left out: see excludes().
