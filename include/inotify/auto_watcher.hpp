@@ -33,7 +33,7 @@ class Crew;
 /// What an AutoWatcher does after an overflow, besides saying so and watching all anew.
 enum class OverflowPolicy {
   /// One IN_Q_OVERFLOW per root, with the root as its path: what you believe below is old; list it.
-  /// (Your listing is younger than what the next events tell: see README, "Replaying the stream".)
+  /// (Your listing is younger than what the next events tell: see examples/README.md, "Replaying the stream".)
   /// Another one if it took more than one read() to watch all anew: list it again.
   report,
   /// The same, and then everything that exists below, as synthetic creates: forget what you believe.
@@ -127,7 +127,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
     /// Whether to stay on the file system of the root.
     bool one_file_system = false;
     /// How many threads add_all walks with. They end before it returns. Two take three quarters of
-    /// the time, for a third more CPU, if the tree is in the kernel's cache (README, Performance). 0:
+    /// the time, for a third more CPU, if the tree is in the kernel's cache (tests/benchmark/README.md). 0:
     /// it walks in the thread that calls, which costs up to a fifth more; so it does, whatever is
     /// said here, if there is an add_filter.
     std::size_t threads = 1;

@@ -4,7 +4,8 @@
     report.py RESULTS [--publish]
 
 RESULTS holds benchmark.json and instructions.txt; table.md and results.svg are written beside them.
---publish copies the table into README.md, between its two marks, and the plot beside this script.
+--publish copies the tables into the README.md beside this script, the rows that say most into that of the
+repository, each between its two marks, and the plot beside this script.
 """
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 HERE = Path(__file__).resolve().parent
+PAGE = HERE / "README.md"
 README = HERE.parent.parent / "README.md"
 MARKS = ("<!-- begin of tests/benchmark -->\n", "<!-- end of tests/benchmark -->\n")
 
@@ -26,6 +28,12 @@ TWINS = [
     ("drain, 100k directories", "drain/{}/100000", 1.10, "event"),
 ]
 WATCHERS = ["AutoWatcher", "Watcher"]
+
+# What the repository's README shows: the beginnings of these rows.
+SHORT = [
+    "AutoWatcher: set up 100k directories, ", "AutoWatcher: drain, 100k", "AutoWatcher: user instructions per event",
+    "AutoWatcher: heap per watch", "table: rename", "AutoWatcher: from the change",
+]
 
 
 def load(results):
@@ -78,8 +86,9 @@ def rows(runs, counts):
                    f"{run[f'threads_{count}_us']:.2f} µs passed, {run[f'threads_{count}_cpu_us']:.2f} µs CPU",
                    f"{run['threads_0_us']:.2f} µs passed, {run['threads_0_cpu_us']:.2f} µs CPU (the caller's)",
                    "", "")
-    for work, unit, goal in [("set_up", "directory", "1,500"), ("drain", "event", "200")]:
-        for who in WATCHERS:
+    # The goals are the limits of tests/benchmark/instructions.
+    for work, unit, goals in [("set_up", "directory", ["1,450", "1,350"]), ("drain", "event", ["200", "175"])]:
+        for who, goal in zip(WATCHERS, goals):
             yield (f"{who}: user instructions per {unit}", number(counts[work, who]),
                    number(counts[work, "raw"]), "", f"≤ {goal}")
     for who in WATCHERS:
@@ -181,18 +190,25 @@ def plot(context, runs):
     return "\n".join([head] + out + ["</svg>\n"])
 
 
-def publish(text, svg):
-    readme = README.read_text()
-    before, rest = readme.split(MARKS[0])
+def replace_between_marks(page, text):
+    old = page.read_text()
+    before, rest = old.split(MARKS[0])
     _, after = rest.split(MARKS[1])
-    README.write_text(before + MARKS[0] + text + MARKS[1] + after)
+    page.write_text(before + MARKS[0] + text + MARKS[1] + after)
+
+
+def publish(where, lines, text, svg):
+    replace_between_marks(PAGE, text)
+    replace_between_marks(README, where + table(line for line in lines if line[0].startswith(tuple(SHORT))))
     shutil.copyfile(svg, HERE / "results.svg")
 
 
 def main(results, *options):
     results = Path(results)
     context, runs = load(results)
-    text = f"On {machine(context)}:\n\n" + table(rows(runs, instructions(results)))
+    where = f"On {machine(context)}:\n\n"
+    lines = list(rows(runs, instructions(results)))
+    text = where + table(lines)
     if streams := stream_rows(runs):
         text += "\n" + stream_table(streams)
     for extra in sorted(results.glob("comparison*.md")):
@@ -203,7 +219,7 @@ def main(results, *options):
     print(text)
     print(f"see {os.path.relpath(results / 'table.md')} and {os.path.relpath(svg)}")
     if "--publish" in options:
-        publish(text, svg)
+        publish(where, lines, text, svg)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ inline Tree tree_on_disk(const std::filesystem::path& root) {
   return tree;
 }
 
-/// The rules of README, "Replaying the stream".
+/// The rules of examples/README.md, "Replaying the stream".
 class Replay {
  public:
   explicit Replay(Tree start = {}) : tree_(std::move(start)) {}
