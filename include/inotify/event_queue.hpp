@@ -113,9 +113,12 @@ class INOTIFY_API EventQueue {
 
   /// Ends the reading, for good, and the waiting of both sides, at once; what is queued may still be
   /// popped. What has not been taken stays with the watcher, for whoever reads it next. Not
-  /// async-signal-safe: a signal handler calls Watcher::interrupt(), which the reader sees with the
-  /// next batch.
+  /// async-signal-safe: that is interrupt().
   void stop() noexcept;
+
+  /// Watcher::interrupt(), which the reader sees with the next batch: fill() returns 0, read_events()
+  /// ends. Async-signal-safe.
+  void interrupt() const noexcept { watcher_->interrupt(); }
 
   [[nodiscard]] bool is_stopped() const;
   [[nodiscard]] std::size_t size() const;

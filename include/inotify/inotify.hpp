@@ -30,4 +30,5 @@
 #include <inotify/event_handler.hpp>
 #include <inotify/handler_chain.hpp>
 #include <inotify/notifier.hpp>
+#include <inotify/interrupt_on_signal.hpp>
 #include <inotify/stats.hpp>
