@@ -173,7 +173,10 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   allowance_.begin_counted();
   std::error_code ec = (mask & refused_bits) != 0 ? make_error(EINVAL) : check(path, mask);
   if (!ec && !is_open()) ec = make_error(EBADF);
-  if (ec) throw_add_error(path, mask, ec);
+  if (ec) {
+    fail_root(path, mask, ec, onerror);
+    return {};
+  }
 
   ask_mounts();
   if (mounts_due_) follow_mounts();
@@ -182,10 +185,15 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   Directory directory;
   bool is_current = false;
   const int wd = open_root(path, kept | (mask & IN_DONT_FOLLOW), directory, is_current, ec);
-  if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0)
-    return {add(path, mask | root_bits)};
-  if (ec) end_call(!batch_.empty());
-  if (ec) throw_add_error(path, mask, ec);
+  if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0) {
+    const int file_wd = add(path, mask | root_bits, ec);
+    if (!ec) return {file_wd};
+  }
+  if (ec) {
+    end_call(!batch_.empty());
+    fail_root(path, mask, ec, onerror);
+    return {};
+  }
 
   const int fresh_wd = is_followed(wd) ? -1 : wd;
   const NodeId root = is_current ? root_node(path.native(), wd) : table_.by_wd(wd);

@@ -70,7 +70,8 @@ class Watcher::Bulk {
 
 std::vector<int> Watcher::add_all(const std::filesystem::path& path, Mask mask,
                                   const OnError& onerror) {
-  WalkRange walk = add_iter(path, mask, onerror);
+  WalkRange walk(*this, path.native(), mask, onerror);
+  if (walk.done_) return {};
   walk.keeps_open_ = true;
   std::vector<int> wds{walk.wd_};
   Bulk bulk(*this, walk, wds);

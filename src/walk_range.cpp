@@ -64,7 +64,11 @@ WalkRange::WalkRange(Watcher& watcher, std::string root, Mask mask, OnError oner
   };
   std::error_code ec;
   wd_ = watcher_->add_by(set, root_, mask_, ec);
-  if (ec) Watcher::throw_add_error(root_, mask_, ec);
+  if (ec) {
+    Watcher::fail_root(root_, mask_, ec, onerror_);
+    done_ = true;
+    return;
+  }
   current_ = {{}, wd_, root_id_};
 }
 

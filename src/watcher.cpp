@@ -5,6 +5,7 @@
 
 #include <inotify/detail/deadline.hpp>
 #include <inotify/detail/kernel_watches.hpp>
+#include <inotify/detail/path_error.hpp>
 
 namespace inotify::inline v0 {
 
@@ -45,6 +46,12 @@ void Watcher::throw_add_error(const std::filesystem::path& path, Mask mask, std:
     call += ": the mask " + to_string(mask) + " asks for no event; add some of IN_ALL_EVENTS";
   }
   detail::throw_error(call.c_str(), path.native(), ec);
+}
+
+void Watcher::fail_root(const std::filesystem::path& path, Mask mask, std::error_code ec,
+                        const OnError& onerror) {
+  if (!onerror) throw_add_error(path, mask, ec);
+  onerror(detail::PathError("inotify: add_all", path, ec));
 }
 
 int Watcher::add(const std::filesystem::path& path, Mask mask) {

@@ -679,6 +679,21 @@ TEST_F(RootsTest, A15_ABadRootThrows) {
   expect_nothing_is_watched();
 }
 
+TEST_F(RootsTest, A15_ABadRootGoesToOnerrorIfThereIsOne) {
+  touch("f");
+  std::vector<std::string> told;
+  const auto onerror = [&](const fs::filesystem_error& e) {
+    told.push_back(e.path1().filename().string() + ": " + std::to_string(e.code().value()));
+  };
+  EXPECT_THAT(watcher_.add_all(in("none"), mask, onerror), IsEmpty());
+  EXPECT_THAT(watcher_.add_all(in("f/below"), mask, onerror), IsEmpty());
+  EXPECT_THAT(watcher_.add_all(in("f"), mask | IN_ONLYDIR, onerror), IsEmpty());
+  EXPECT_THAT(watcher_.add_all(root_, mask | IN_ONESHOT, onerror), IsEmpty());
+  EXPECT_THAT(told, ElementsAre("none: 2", "below: 20", "f: 20", "in: 22"));
+  EXPECT_THAT(test::drain(watcher_), IsEmpty()) << "it is no hole: nothing follows it";
+  expect_nothing_is_watched();
+}
+
 TEST_F(RootsTest, A15_ABindMountInTheTree) {
   make("a/x");
   make("mounted");

@@ -268,15 +268,22 @@ TEST_F(FaultTest, WatcherAddAllCountsItsFailuresAndNamesTheFirst) {
   }
 }
 
-TEST_F(FaultTest, WatcherAddAllThrowsABadRootAtOnce) {
-  const Fault fault(Call::add_watch, ENOENT);
+TEST_F(FaultTest, WatcherAddAllTellsABadRootAtOnce) {
+  const Fault fault(Call::add_watch, ENOENT, 1, test::for_ever);
   Watcher watcher;
   try {
-    watcher.add_all(dir_.path(), IN_CREATE, [](const auto&) { FAIL() << "not for a root"; });
+    watcher.add_all(dir_.path(), IN_CREATE);
     FAIL() << "no error";
   } catch (const fs::filesystem_error& thrown) {
     EXPECT_EQ(thrown.path1(), dir_.path());
   }
+  int calls = 0;
+  const auto onerror = [&](const fs::filesystem_error& error) {
+    EXPECT_EQ(error.path1(), dir_.path());
+    ++calls;
+  };
+  EXPECT_TRUE(watcher.add_all(dir_.path(), IN_CREATE, onerror).empty());
+  EXPECT_EQ(calls, 1);
   EXPECT_TRUE(watcher.empty());
 }
 

@@ -309,18 +309,31 @@ TEST_F(WatcherWalk, OfARootWithOnlydirThatIsAFileIsRefused) {
   EXPECT_TRUE(w_.empty());
 }
 
-TEST_F(WatcherWalk, ABadRootThrowsWhateverOnerrorAndIgnoredErrorsSay) {
-  int calls = 0;
+TEST_F(WatcherWalk, ABadRootThrowsWithoutOnerrorWhateverIgnoredErrorsSays) {
   try {
-    w_.add_all(dir_ / "missing", IN_CREATE, [&](const auto&) { ++calls; });
+    w_.add_all(dir_ / "missing", IN_CREATE);
     FAIL() << "no exception";
   } catch (const fs::filesystem_error& e) {
     EXPECT_EQ(e.code().value(), ENOENT);
     EXPECT_EQ(e.path1(), dir_ / "missing");
   }
   EXPECT_THROW(w_.add_iter(dir_ / "missing", IN_CREATE), fs::filesystem_error);
-  EXPECT_EQ(calls, 0);
   EXPECT_TRUE(w_.empty());
+}
+
+TEST_F(WatcherWalk, ABadRootGoesToOnerrorAndNothingIsWatched) {
+  std::vector<std::string> told;
+  const auto onerror = [&](const fs::filesystem_error& e) {
+    told.push_back(relative(e.path1().native()) + ": " + std::to_string(e.code().value()));
+  };
+  EXPECT_THAT(w_.add_all(dir_ / "missing", IN_CREATE, onerror), IsEmpty());
+  EXPECT_THAT(w_.add_all(dir_.path(), 0, onerror), IsEmpty());
+  auto walk = w_.add_iter(dir_ / "missing", IN_CREATE, onerror);
+  EXPECT_TRUE(walk.begin() == walk.end());
+  EXPECT_THAT(told, ElementsAre("missing: 2", ".: 22", "missing: 2"));
+  EXPECT_TRUE(w_.empty());
+  const auto rethrow = [](const fs::filesystem_error& e) { throw e; };
+  EXPECT_THROW(w_.add_all(dir_ / "missing", IN_CREATE, rethrow), fs::filesystem_error);
 }
 
 TEST_F(WatcherWalk, DoesNotFollowSymlinksBelowTheRoot) {

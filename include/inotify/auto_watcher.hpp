@@ -160,9 +160,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   /// descriptors set. A root that is a file is watched for itself. Calling it again for a root
   /// changes its mask (and announces what there is once more, if it announces).
   ///
-  /// A bad root throws, as add() does. A directory below it that cannot be watched is a hole:
-  /// `onerror` is called with it or, without one, the next read() delivers an event with `error` and
-  /// its path. What can be watched is watched. See retry_holes().
+  /// A bad root goes to `onerror`, and nothing is returned; without one it throws, as add() does. A
+  /// directory below it that cannot be watched is a hole: `onerror` is called with it or, without one,
+  /// the next read() delivers an event with `error` and its path. What can be watched is watched. See
+  /// retry_holes().
   std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                            const OnError& onerror = {}) override;
 

@@ -119,9 +119,10 @@ class INOTIFY_API Watcher {
   /// `path` are not followed, not even one that somebody swaps in for a directory meanwhile. Works
   /// beyond PATH_MAX. Returns the watch descriptors, the root's first.
   ///
-  /// A root that cannot be watched always throws. Below it an error in `ignored_errors` is a race
-  /// with somebody who deletes, and skipped. Any other goes to `onerror`, when the rest is watched;
-  /// without one, the first is thrown, with how many there were: what could be watched stays watched.
+  /// A root that cannot be watched goes to `onerror`, whatever the error, and nothing is returned;
+  /// without one it is thrown. Below it an error in `ignored_errors` is a race with somebody who
+  /// deletes, and skipped. Any other goes to `onerror`, when the rest is watched; without one, the
+  /// first is thrown, with how many there were: what could be watched stays watched.
   /// ENOSYS: without a mounted /proc it could be watched by its path alone, which is not safe.
   virtual std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                                    const OnError& onerror = {});
@@ -266,6 +267,9 @@ class INOTIFY_API Watcher {
   /// Throws what `ec` means for add(path, mask).
   [[noreturn]] static void throw_add_error(const std::filesystem::path& path, Mask mask,
                                            std::error_code ec);
+  /// Tells `onerror`, or whoever called if there is none, that a root cannot be watched.
+  static void fail_root(const std::filesystem::path& path, Mask mask, std::error_code ec,
+                        const OnError& onerror);
 
   // Some 2,000 events: with 16 KiB the system calls make a drain 5 % dearer.
   static constexpr std::size_t buffer_size = 64 * 1024;
