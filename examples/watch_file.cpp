@@ -12,7 +12,7 @@
 #include <exception>
 #include <fstream>
 #include <inotify/event.hpp>
-#include <inotify/watch_file.hpp>
+#include <inotify/file_watch.hpp>
 #include <iostream>
 #include <string>
 

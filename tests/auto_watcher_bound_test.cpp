@@ -8,8 +8,8 @@
 #include <chrono>
 #include <fstream>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/file_watch.hpp>
 #include <inotify/limits.hpp>
-#include <inotify/watch_file.hpp>
 #include <iostream>
 #include <string>
 #include <thread>

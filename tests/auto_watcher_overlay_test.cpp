@@ -13,7 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <inotify/watch_file.hpp>
+#include <inotify/file_watch.hpp>
 #include <string>
 
 #include "support/auto_watcher_checks.hpp"

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
-#include <inotify/watch_file.hpp>
+#include <inotify/file_watch.hpp>
 #include <string>
 #include <thread>
 

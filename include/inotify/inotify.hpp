@@ -19,7 +19,7 @@
 // What to watch.
 #include <inotify/add_watches.hpp>
 #include <inotify/exclude_filter.hpp>
-#include <inotify/watch_file.hpp>
+#include <inotify/file_watch.hpp>
 
 // Ways to consume what they deliver.
 #include <inotify/threshold.hpp>

@@ -5,7 +5,7 @@
 //
 // A watch descriptor identifies an inode as long as the watch is not given up, and is not used
 // again [4]: the file is the same if and only if its watch is.
-#include <inotify/watch_file.hpp>
+#include <inotify/file_watch.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>

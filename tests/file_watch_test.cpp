@@ -1,5 +1,5 @@
 // FileWatch: what a reader of the path would see, however the file is changed, and nothing is lost.
-#include <inotify/watch_file.hpp>
+#include <inotify/file_watch.hpp>
 
 #include <gtest/gtest.h>
 #include <poll.h>
