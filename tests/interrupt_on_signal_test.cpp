@@ -150,7 +150,7 @@ TEST(InterruptOnSignal, EveryGuardGetsItInWhateverOrderTheyGo) {
     std::array<Counter, 3> counters;
     std::array<std::optional<InterruptOnSignal>, 3> guards;
     for (std::size_t i = 0; i < 3; ++i)
-      guards[i].emplace(counters[i], std::initializer_list{SIGINT});
+      guards[i].emplace(counters[i], std::initializer_list<int>{SIGINT});
     guards[static_cast<std::size_t>(first_to_go)].reset();
     ::raise(SIGINT);
     for (std::size_t i = 0; i < 3; ++i)
@@ -228,7 +228,7 @@ TEST(InterruptOnSignal, LeavesAHandlerThatHasCoveredIt) {
               own_calls = 0;
               Counter counter;
               std::optional<InterruptOnSignal> guard;
-              guard.emplace(counter, std::initializer_list{SIGINT});
+              guard.emplace(counter, std::initializer_list<int>{SIGINT});
               ::signal(SIGINT, own);
               guard.reset();
               ::raise(SIGINT);
