@@ -18,32 +18,38 @@ namespace {
 struct Name {
   std::string_view text;
   Mask mask;
+  std::string_view meaning{};
 };
 
 // One row per bit, lowest first: the order in which decode_mask tells them.
 constexpr std::array<Name, 22> bit_names{{
-    {"IN_ACCESS", IN_ACCESS},
-    {"IN_MODIFY", IN_MODIFY},
-    {"IN_ATTRIB", IN_ATTRIB},
-    {"IN_CLOSE_WRITE", IN_CLOSE_WRITE},
-    {"IN_CLOSE_NOWRITE", IN_CLOSE_NOWRITE},
-    {"IN_OPEN", IN_OPEN},
-    {"IN_MOVED_FROM", IN_MOVED_FROM},
-    {"IN_MOVED_TO", IN_MOVED_TO},
-    {"IN_CREATE", IN_CREATE},
-    {"IN_DELETE", IN_DELETE},
-    {"IN_DELETE_SELF", IN_DELETE_SELF},
-    {"IN_MOVE_SELF", IN_MOVE_SELF},
-    {"IN_UNMOUNT", IN_UNMOUNT},
-    {"IN_Q_OVERFLOW", IN_Q_OVERFLOW},
-    {"IN_IGNORED", IN_IGNORED},
-    {"IN_ONLYDIR", IN_ONLYDIR},
-    {"IN_DONT_FOLLOW", IN_DONT_FOLLOW},
-    {"IN_EXCL_UNLINK", IN_EXCL_UNLINK},
-    {"IN_MASK_CREATE", IN_MASK_CREATE},
-    {"IN_MASK_ADD", IN_MASK_ADD},
-    {"IN_ISDIR", IN_ISDIR},
-    {"IN_ONESHOT", IN_ONESHOT},
+    {"IN_ACCESS", IN_ACCESS, "the file was read, or executed"},
+    {"IN_MODIFY", IN_MODIFY, "the content of the file was changed"},
+    {"IN_ATTRIB", IN_ATTRIB,
+     "mode, owner, times, extended attributes or the number of links were changed"},
+    {"IN_CLOSE_WRITE", IN_CLOSE_WRITE, "a file that was open for writing was closed"},
+    {"IN_CLOSE_NOWRITE", IN_CLOSE_NOWRITE,
+     "a file or directory that was not open for writing was closed"},
+    {"IN_OPEN", IN_OPEN, "the file or directory was opened"},
+    {"IN_MOVED_FROM", IN_MOVED_FROM,
+     "an entry of the directory was renamed, and had this name before"},
+    {"IN_MOVED_TO", IN_MOVED_TO, "an entry of the directory was renamed, and has this name now"},
+    {"IN_CREATE", IN_CREATE, "an entry was made in the directory"},
+    {"IN_DELETE", IN_DELETE, "an entry of the directory was deleted"},
+    {"IN_DELETE_SELF", IN_DELETE_SELF, "what is watched was itself deleted"},
+    {"IN_MOVE_SELF", IN_MOVE_SELF, "what is watched was itself renamed"},
+    {"IN_UNMOUNT", IN_UNMOUNT,
+     "the file system of what is watched was unmounted, which ends the watch"},
+    {"IN_Q_OVERFLOW", IN_Q_OVERFLOW, "the queue was full, and the kernel dropped events"},
+    {"IN_IGNORED", IN_IGNORED, "the watch has ended"},
+    {"IN_ONLYDIR", IN_ONLYDIR, "watch it only if it is a directory"},
+    {"IN_DONT_FOLLOW", IN_DONT_FOLLOW, "watch a symlink itself, not what it leads to"},
+    {"IN_EXCL_UNLINK", IN_EXCL_UNLINK,
+     "no events of what has been deleted from the directory and is still open"},
+    {"IN_MASK_CREATE", IN_MASK_CREATE, "fail if it is watched already"},
+    {"IN_MASK_ADD", IN_MASK_ADD, "add to the mask of a watch, rather than replace it"},
+    {"IN_ISDIR", IN_ISDIR, "the event is about a directory"},
+    {"IN_ONESHOT", IN_ONESHOT, "end the watch after one event"},
 }};
 
 constexpr std::array<Name, 3> combinations{{
@@ -114,6 +120,11 @@ std::vector<std::string> decode_mask(Mask mask) {
     names.push_back(it != bit_names.end() ? std::string(it->text) : hex(bit));
   }
   return names;
+}
+
+std::string_view describe(Mask bit) noexcept {
+  const auto it = std::ranges::find(bit_names, bit, &Name::mask);
+  return it != bit_names.end() ? it->meaning : std::string_view();
 }
 
 std::string to_string(Mask mask) {

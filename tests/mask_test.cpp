@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <inotify/mask.hpp>
+#include <iterator>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -124,6 +126,21 @@ TEST(Mask, WhatToStringWritesParseMaskReads) {
     const Mask mask = static_cast<Mask>(random()) & static_cast<Mask>(random());
     ASSERT_EQ(parse_mask(inotify::to_string(mask)), mask) << inotify::to_string(mask);
   }
+}
+
+TEST(Describe, EveryBitHasAMeaningOfItsOwn) {
+  std::set<std::string_view> meanings;
+  for (const auto& [bit, name] : all_bits) {
+    EXPECT_FALSE(inotify::describe(bit).empty()) << name;
+    meanings.insert(inotify::describe(bit));
+  }
+  EXPECT_EQ(meanings.size(), std::size(all_bits));
+  EXPECT_EQ(inotify::describe(IN_CREATE), "an entry was made in the directory");
+}
+
+TEST(Describe, WhatIsNotOneKnownBitHasNone) {
+  for (const Mask mask : {Mask{0}, Mask{IN_MOVE}, Mask{IN_CREATE | IN_ISDIR}, Mask{0x10000}})
+    EXPECT_EQ(inotify::describe(mask), "") << mask;
 }
 
 }  // namespace

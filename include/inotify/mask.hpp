@@ -28,6 +28,11 @@ INOTIFY_API std::vector<std::string> decode_mask(Mask mask);
 /// All twelve event bits together are "IN_ALL_EVENTS". Thread-safe.
 INOTIFY_API std::string to_string(Mask mask);
 
+/// What one bit means, in a few words and for people: "an entry was made in the directory" for IN_CREATE.
+/// Empty if `bit` is not exactly one that inotify(7) defines. Lives as long as the program. Source:
+/// python-inotify, the docstrings of Event's properties. Thread-safe.
+INOTIFY_API std::string_view describe(Mask bit) noexcept;
+
 /// The inverse of to_string: names separated by '|' or ',', blanks ignored, "IN_" optional, in any
 /// case, with the combinations IN_CLOSE, IN_MOVE and IN_ALL_EVENTS, and numbers as C writes them
 /// (0x100). Throws std::invalid_argument that names the word it does not know; an empty text is
