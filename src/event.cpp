@@ -14,6 +14,7 @@ std::string quoted(std::string_view path) {
 std::string to_string(const Event& event) {
   std::string text = event.error ? "hole" : to_string(event.mask);
   if (!event.fullpath.empty()) text += ' ' + quoted(event.fullpath);
+  if (event.fullpath.empty() && event.wd >= 0) text += " wd=" + std::to_string(event.wd);
   if (!event.moved_from.empty()) text += " from " + quoted(event.moved_from);
   if (!event.moved_to.empty()) text += " to " + quoted(event.moved_to);
   if (event.cookie != 0) text += " cookie=" + std::to_string(event.cookie);

@@ -107,6 +107,13 @@ TEST(Event, AnOverflowIsWrittenWithoutAPath) {
   EXPECT_EQ(inotify::to_string(event), "IN_Q_OVERFLOW");
 }
 
+TEST(Event, WithoutAPathItHasItsDescriptor) {
+  Event event;
+  event.wd = 7;
+  event.mask = IN_IGNORED;
+  EXPECT_EQ(inotify::to_string(event), "IN_IGNORED wd=7");
+}
+
 TEST(Event, SaysWhenItWasFoundByListing) {
   Event event;
   event.mask = IN_CREATE;

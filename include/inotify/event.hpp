@@ -100,8 +100,9 @@ struct OwnedEvent : EventBits {
 /// somebody calls a file. Escaped as in C are '"', '\\', control characters (C0, DEL, C1), bytes that
 /// are not well-formed UTF-8, line and paragraph separators (U+2028, U+2029), and what changes the
 /// direction of writing (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069). Other letters
-/// stay as they are.
-/// Thread-safe.
+/// stay as they are. An event of a watch whose path is not known has its descriptor instead:
+///     IN_IGNORED wd=7
+/// For other programs to read there is to_json() (json.hpp). Thread-safe.
 INOTIFY_API std::string to_string(const Event& event);
 INOTIFY_API std::ostream& operator<<(std::ostream& out, const Event& event);
 INOTIFY_API std::ostream& operator<<(std::ostream& out, const OwnedEvent& event);
