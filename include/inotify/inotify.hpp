@@ -13,6 +13,7 @@
 #include <inotify/limits.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/event.hpp>
+#include <inotify/json.hpp>
 #include <inotify/watcher.hpp>
 #include <inotify/auto_watcher.hpp>
 
