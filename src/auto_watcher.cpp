@@ -186,7 +186,7 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
   bool is_current = false;
   const int wd = open_root(path, kept | (mask & IN_DONT_FOLLOW), directory, is_current, ec);
   if (ec == std::errc::not_a_directory && (mask & IN_ONLYDIR) == 0) {
-    const int file_wd = add(path, mask | root_bits, ec);
+    const int file_wd = Watcher::add(path, mask | root_bits, ec);
     if (!ec) return {file_wd};
   }
   if (ec) {
@@ -239,6 +239,10 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
 } catch (const std::bad_alloc&) {
   damage();
   throw;
+}
+
+WalkRange AutoWatcher::add_iter(const std::filesystem::path& path, Mask mask, OnError onerror) {
+  return WalkRange(add_all(path, mask, onerror));
 }
 
 // Watches a root, and leaves it open to be listed.

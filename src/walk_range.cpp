@@ -44,6 +44,11 @@ WalkRange Watcher::add_iter(const std::filesystem::path& path, Mask mask, OnErro
   return {*this, path.native(), mask, std::move(onerror)};
 }
 
+// What has been watched already is only gone through.
+WalkRange::WalkRange(const std::vector<int>& watched) : watched_(watched.rbegin(), watched.rend()) {
+  advance();
+}
+
 // The root alone may be reached through a symlink, and may be no directory.
 WalkRange::WalkRange(Watcher& watcher, std::string root, Mask mask, OnError onerror)
     : watcher_(&watcher),
@@ -73,6 +78,12 @@ WalkRange::WalkRange(Watcher& watcher, std::string root, Mask mask, OnError oner
 }
 
 void WalkRange::advance() {
+  if (watcher_ == nullptr) {
+    done_ = watched_.empty();
+    if (done_) return;
+    wd_ = watched_.back();
+    return watched_.pop_back();
+  }
   struct End {
     WalkRange& walk;
     ~End() {

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -41,7 +43,7 @@ enum class OverflowPolicy {
 };
 
 /// Asked about each directory before it is watched, under the name it then has: false leaves it,
-/// and all below, alone.
+/// and all below, alone. An ExcludeFilter is one.
 using DirectoryFilter = std::function<bool(const Event&)>;
 
 /// A Watcher that watches trees: every directory below a root, now and later.
@@ -143,14 +145,31 @@ class INOTIFY_API AutoWatcher : public Watcher {
   explicit AutoWatcher(std::error_code& ec);
   AutoWatcher(Options options, std::error_code& ec);
 
+  /// With that filter: `AutoWatcher watcher(ExcludeFilter({...}))`. See Options::add_filter.
+  template <class Filter>
+  requires std::is_invocable_r_v<bool, Filter&, const Event&>
+  explicit AutoWatcher(Filter add_filter)
+      : AutoWatcher(Options{.add_filter = std::move(add_filter)}) {}
+
+  /// Follows each of `paths`, a range of them or `{"/etc", "/srv"}`, as add_all() does; the first that
+  /// cannot be watched is thrown. Source: PyInotify, InotifyTrees.
+  template <PathRange Paths>
+  AutoWatcher(const Paths& paths, Mask mask) : AutoWatcher() {
+    Watcher::add_all(paths, mask);
+  }
+  AutoWatcher(std::initializer_list<std::filesystem::path> paths, Mask mask) : AutoWatcher() {
+    Watcher::add_all(paths, mask);
+  }
+
   AutoWatcher(AutoWatcher&&) noexcept = default;
   AutoWatcher& operator=(AutoWatcher&&) noexcept = default;
   ~AutoWatcher() override = default;
 
   [[nodiscard]] int fileno() const noexcept override { return epoll_.get(); }
 
-  /// Watches one file or directory for itself. On a directory of a followed tree this adds to what
-  /// is told of it and narrows nothing. Errors: as for Watcher::add, EINVAL for IN_ONESHOT and
+  /// Watches one file or directory for itself: a directory's new subdirectories are told, if the mask
+  /// asks for that, and not watched. (python-inotify follows them; add_all does here.) On a directory
+  /// of a followed tree this adds to what is told of it and narrows nothing. Errors: as for Watcher::add, EINVAL for IN_ONESHOT and
   /// IN_MASK_CREATE, which would leave holes, and EAGAIN if others rename what leads to `path`
   /// faster than it can be watched (nothing is added; try again).
   int add(const std::filesystem::path& path, Mask mask) override;
@@ -166,6 +185,11 @@ class INOTIFY_API AutoWatcher : public Watcher {
   /// retry_holes().
   std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                            const OnError& onerror = {}) override;
+  using Watcher::add_all;  // of several
+
+  /// The watch descriptors that add_all returns, as a range. All is watched, and followed, before this
+  /// returns: a tree is not followed by halves. See Options::progress to hear of it meanwhile.
+  WalkRange add_iter(const std::filesystem::path& path, Mask mask, OnError onerror = {}) override;
 
   /// For a root: ends the following of its tree; what another root has of it by another name (a bind
   /// mount) is found anew under that. For what was added by add(): takes that interest back.
@@ -192,6 +216,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
   Instance::Wake wait(milliseconds timeout, std::error_code& ec) override;
 
  private:
+  // There is nothing to be ignored: what vanishes while it is walked is no error here, and any other
+  // directory that cannot be watched is named.
+  using Watcher::ignored_errors;
+
   using Entry = detail::LookAhead::Entry;
   using NodeId = detail::NodeId;
 

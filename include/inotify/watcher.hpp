@@ -3,9 +3,11 @@
 
 #include <cerrno>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -48,6 +50,14 @@ struct PathMask {
 /// ends the walk: what of it is over stays watched.
 using OnError = std::function<void(const std::filesystem::filesystem_error&)>;
 
+/// What can be gone through for paths: a std::vector<std::string>, an array of const char*, ... A
+/// single path is none.
+template <class Range>
+concept PathRange =
+    !std::convertible_to<const Range&, std::filesystem::path> && requires(const Range& range) {
+  { *std::begin(range) } -> std::convertible_to<std::filesystem::path>;
+};
+
 class WalkRange;
 
 /// An inotify instance that knows the path of each of its watches.
@@ -88,6 +98,16 @@ class INOTIFY_API Watcher {
   Watcher();
   explicit Watcher(std::error_code& ec);
 
+  /// Watches each of `paths`, a range of them or `{"/etc", "/srv"}`, as add() does; the first that
+  /// cannot be watched is thrown. Source: PyInotify, Inotify(paths).
+  template <PathRange Paths>
+  Watcher(const Paths& paths, Mask mask) : Watcher() {
+    for (const std::filesystem::path& path : paths) Watcher::add(path, mask);
+  }
+  Watcher(std::initializer_list<std::filesystem::path> paths, Mask mask) : Watcher() {
+    for (const std::filesystem::path& path : paths) Watcher::add(path, mask);
+  }
+
   Watcher(Watcher&&) noexcept = default;
   Watcher& operator=(Watcher&&) noexcept = default;
   virtual ~Watcher() = default;
@@ -127,10 +147,25 @@ class INOTIFY_API Watcher {
   virtual std::vector<int> add_all(const std::filesystem::path& path, Mask mask,
                                    const OnError& onerror = {});
 
-  /// The same, lazily: a range that watches one more directory per step and yields its watch
-  /// descriptor. Run through all of it to have all watched. The watcher must outlive it, and stay
-  /// where it is. Events may be read and watches changed between the steps.
-  WalkRange add_iter(const std::filesystem::path& path, Mask mask, OnError onerror = {});
+  /// The same for each of `paths`, a range of them or `{"/etc", "/srv"}`, one after the other.
+  template <PathRange Paths>
+  std::vector<int> add_all(const Paths& paths, Mask mask, const OnError& onerror = {}) {
+    std::vector<int> wds;
+    for (const std::filesystem::path& path : paths) {
+      const std::vector<int> found = add_all(path, mask, onerror);
+      wds.insert(wds.end(), found.begin(), found.end());
+    }
+    return wds;
+  }
+  std::vector<int> add_all(std::initializer_list<std::filesystem::path> paths, Mask mask,
+                           const OnError& onerror = {}) {
+    return add_all<std::initializer_list<std::filesystem::path>>(paths, mask, onerror);
+  }
+
+  /// The same as add_all, lazily: a range that watches one more directory per step and yields its
+  /// watch descriptor. Run through all of it to have all watched. The watcher must outlive it, and
+  /// stay where it is. Events may be read and watches changed between the steps.
+  virtual WalkRange add_iter(const std::filesystem::path& path, Mask mask, OnError onerror = {});
 
   /// What add_all takes for a race below its root.
   std::vector<int> ignored_errors{ENOENT, EPERM, ENOTDIR};
@@ -350,7 +385,7 @@ class INOTIFY_API Watcher {
 
 /// What add_iter returns: an input range of watch descriptors. Dereferencing yields the watch
 /// descriptor added last; incrementing lists that directory and goes on to the next that can be
-/// watched. Throws as add_all does. Move-only.
+/// watched. Throws as add_all does. What an AutoWatcher returns has been watched before. Move-only.
 class INOTIFY_API WalkRange {
  public:
   WalkRange(const WalkRange&) = delete;
@@ -383,6 +418,8 @@ class INOTIFY_API WalkRange {
 
  private:
   friend class Watcher;
+  friend class AutoWatcher;
+  explicit WalkRange(const std::vector<int>& watched);
   WalkRange(Watcher& watcher, std::string root, Mask mask, OnError onerror);
 
   // A directory that has been watched: its place below the root ("" is the root itself), and which
@@ -412,11 +449,12 @@ class INOTIFY_API WalkRange {
   [[nodiscard]] std::string full(std::string_view path) const;
   [[nodiscard]] std::string known_path(const Place& place) const;
 
-  Watcher* watcher_;
-  std::string root_;
-  Mask mask_;
-  OnError onerror_;
-  bool follows_root_;
+  Watcher* watcher_ = nullptr;
+  std::vector<int> watched_{};  // without a watcher: what is left to be yielded, the next one last
+  std::string root_{};
+  Mask mask_ = 0;
+  OnError onerror_{};
+  bool follows_root_ = false;
   std::optional<detail::Identity> root_id_{};
   std::optional<Place> current_{};  // watched, not listed yet
   std::vector<Listed> todo_{};
