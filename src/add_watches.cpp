@@ -3,6 +3,7 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <inotify/detail/given_path.hpp>
 #include <new>
 #include <utility>
 
@@ -16,13 +17,10 @@ void add_tree(Watcher& watcher, const std::string& path, Mask mask, bool is_quie
     if (!is_quiet) detail::throw_error("add_all", error.path1().native(), error.code());
     result[error.path1().native()] = {-1, error.code()};
   };
-  try {
-    for (const int wd : watcher.add_all(path, mask, onerror)) {
-      if (const auto known = watcher.wd(wd)) result[known->path] = {wd, {}};
-    }
-  } catch (const std::system_error& error) {
-    if (!is_quiet) throw;
-    result[path] = {-1, error.code()};
+  const std::vector<int> wds = watcher.add_all(path, mask, onerror);
+  if (wds.empty()) result.try_emplace(path);  // refused, unless it has failed
+  for (const int wd : wds) {
+    if (const auto known = watcher.wd(wd)) result[known->path] = {wd, {}};
   }
 }
 
@@ -52,11 +50,17 @@ std::vector<std::string> glob_paths(const std::string& pattern) {
 std::map<std::string, Added> add_watches(Watcher& watcher, const std::vector<std::string>& paths,
                                          Mask mask, AddOptions options) {
   Result result;
-  const auto add = options.recursive ? add_tree : add_one;
+  const auto add = [&](const std::string& path) {
+    if (options.add_filter && !options.add_filter(detail::event_of_given(path).view())) {
+      result[path] = {};
+    } else {
+      (options.recursive ? add_tree : add_one)(watcher, path, mask, options.quiet, result);
+    }
+  };
   for (const std::string& path : paths) {
     const auto matches = options.glob ? glob_paths(path) : std::vector<std::string>{};
-    for (const std::string& match : matches) add(watcher, match, mask, options.quiet, result);
-    if (matches.empty()) add(watcher, path, mask, options.quiet, result);
+    for (const std::string& match : matches) add(match);
+    if (matches.empty()) add(path);
   }
   return result;
 }

@@ -12,6 +12,7 @@
 #include <new>
 #include <utility>
 
+#include <inotify/detail/given_path.hpp>
 #include <inotify/detail/override.hpp>
 
 namespace inotify::inline v0 {
@@ -96,6 +97,10 @@ int AutoWatcher::add(const std::filesystem::path& path, Mask mask) {
 }
 
 int AutoWatcher::add(const std::filesystem::path& path, Mask mask, std::error_code& ec) {
+  if (refuses(path)) {
+    ec.clear();
+    return -1;
+  }
   return Watcher::add(path, mask, ec);
 }
 
@@ -143,6 +148,12 @@ int AutoWatcher::watch_current(const std::filesystem::path& path, Mask mask,
   return -1;
 }
 
+// Whether the filter, where it is to be asked about that, does not want what the user has given.
+bool AutoWatcher::refuses(const std::filesystem::path& given) const {
+  return options_.filter_roots && options_.add_filter &&
+         !options_.add_filter(detail::event_of_given(given).view());
+}
+
 // What a path means is what the disk says now, so the table must not be older: it takes note of what
 // has happened until now.
 void AutoWatcher::catch_up(std::error_code& ec) {
@@ -177,6 +188,7 @@ std::vector<int> AutoWatcher::add_all(const std::filesystem::path& path, Mask ma
     fail_root(path, mask, ec, onerror);
     return {};
   }
+  if (refuses(path)) return {};
 
   ask_mounts();
   if (mounts_due_) follow_mounts();

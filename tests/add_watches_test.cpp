@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/exclude_filter.hpp>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,35 @@ TEST_F(AddWatchesTest, QuietPutsErrorsDownAndGoesOn) {
     EXPECT_EQ(result.at(in("missing")).wd, -1);
     EXPECT_EQ(result.at(in("missing")).error, std::errc::no_such_file_or_directory);
   }
+}
+
+// pyinotify's exclude.py: -2 for a file and a directory that are given.
+TEST_F(AddWatchesTest, AFilterIsAskedAboutEachPathThatIsGiven) {
+  for (const bool recursive : {false, true}) {
+    inotify::Watcher watcher;
+    const inotify::ExcludeFilter filter({".*/file$"}, {"a"});
+    const auto result =
+        add_watches(watcher, {in("tree/*"), in("tree/b/file")}, IN_CREATE,
+                    {.recursive = recursive, .glob = true, .quiet = true, .add_filter = filter});
+    for (const char* refused : {"tree/a", "tree/b/file"}) {
+      EXPECT_EQ(result.at(in(refused)).wd, -1);
+      EXPECT_FALSE(result.at(in(refused)).error);
+      EXPECT_FALSE(watcher.path(in(refused)));
+    }
+    EXPECT_TRUE(watcher.path(in("tree/b")));
+  }
+}
+
+TEST_F(AddWatchesTest, WhatAnAutoWatchersOwnFilterRefusesIsTold) {
+  inotify::AutoWatcher watcher(
+      {.add_filter = inotify::ExcludeFilter({}, {"a", "c"}), .filter_roots = true});
+  const auto result = add_watches(watcher, {in("tree/a"), in("tree/b"), in("none")}, IN_CREATE,
+                                  {.recursive = true, .quiet = true});
+  EXPECT_EQ(result.at(in("tree/a")).wd, -1);
+  EXPECT_FALSE(result.at(in("tree/a")).error);
+  EXPECT_EQ(result.at(in("none")).error, std::errc::no_such_file_or_directory);
+  EXPECT_EQ(result.size(), 3U) << "what is below is refused in silence";
+  EXPECT_TRUE(watcher.path(in("tree/b")));
 }
 
 TEST_F(AddWatchesTest, WithoutQuietTheFirstErrorIsThrownWithItsPath) {

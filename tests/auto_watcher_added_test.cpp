@@ -153,5 +153,25 @@ TEST_F(AddedTest, AddAllTakesSeveralPaths) {
   add_several<AutoWatcher>(dir_);
 }
 
+TEST_F(AddedTest, TheFilterIsAskedAboutWhatIsGivenIfThatIsWanted) {
+  test::Lines asked;
+  const auto filter = [&](const inotify::Event& event) {
+    EXPECT_EQ(event.fullpath, std::string(event.path) + "/" + std::string(event.name));
+    asked.push_back(test::below(dir_.str(), event.fullpath) + (event.is_dir() ? "/" : ""));
+    return event.name != "b" && event.name != "file";
+  };
+  AutoWatcher watcher({.add_filter = filter, .filter_roots = true});
+  EXPECT_THAT(watcher.add_all(in("b"), mask), IsEmpty());
+  EXPECT_THAT(watcher.add_all(in("file"), mask), IsEmpty());
+  EXPECT_EQ(watcher.add(in("b/"), mask), -1);
+  std::error_code ec = std::make_error_code(std::errc::io_error);
+  EXPECT_EQ(watcher.add(in("file"), mask, ec), -1);
+  EXPECT_FALSE(ec) << "that is no error";
+  EXPECT_TRUE(watcher.empty());
+  EXPECT_THAT(asked, ElementsAre("b/", "file", "b/", "file"));
+  EXPECT_EQ(watcher.add_all(in("a"), mask).size(), 2U);
+  EXPECT_THROW(watcher.add(in("none"), mask), fs::filesystem_error);
+}
+
 }  // namespace
 }  // namespace added

@@ -1,6 +1,7 @@
 // Watch many paths in one call: globs, recursion, and errors told per path.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <system_error>
@@ -20,12 +21,17 @@ struct AddOptions {
   bool recursive = false;  ///< Each path with all directories below it.
   bool glob = false;       ///< The paths are patterns, see glob_paths().
   bool quiet = false;      ///< Errors are put down in the result, not thrown.
+  /// Asked about each of the paths (of the matches, with `glob`), as AutoWatcher's with filter_roots
+  /// is: what it refuses is not watched, nor, with `recursive`, what is below. An ExcludeFilter is
+  /// one. What is below the others is the business of AutoWatcher's own add_filter.
+  std::function<bool(const Event&)> add_filter{};
 };
 
 /// What became of a path.
 struct Added {
-  int wd = -1;            ///< The watch descriptor, or -1.
-  std::error_code error;  ///< Why there is none.
+  int wd = -1;  ///< The watch descriptor, or -1.
+  std::error_code
+      error;  ///< Why there is none; no error: a filter has refused it (-2 in pyinotify).
 };
 
 /// Adds watches for all `paths`, and tells for each path, and with `recursive` for each directory
@@ -38,7 +44,7 @@ struct Added {
 ///                                tree as it is and becomes
 ///     do_glob=True               .glob = true
 ///     quiet=True                 .quiet = true; in pyinotify this is the default
-///     exclude_filter=f           AutoWatcher({.add_filter = ...}), see ExcludeFilter
+///     exclude_filter=f           .add_filter = f, for what is below AutoWatcher(f): see ExcludeFilter
 ///     proc_fun=f                 look event.wd up, or ask event.path
 ///
 /// A pattern that nothing matches is taken for a path, so that its ENOENT is told. Without `quiet`

@@ -123,6 +123,10 @@ class INOTIFY_API AutoWatcher : public Watcher {
     /// See DirectoryFilter. It is shown a synthetic IN_CREATE|IN_ISDIR; it must not call the
     /// watcher. What it throws passes through the call; the next one asks again. Default: all.
     DirectoryFilter add_filter{};
+    /// Whether add_filter is asked about what add() and add_all() are given, too, files included
+    /// (those without IN_ISDIR). What it refuses is not watched: -1 or an empty list is returned, and
+    /// that is no error. Source: pyinotify, which does.
+    bool filter_roots = false;
     /// Whether add_all reports what exists, as synthetic creates.
     bool announce = false;
     OverflowPolicy overflow = OverflowPolicy::report;
@@ -275,6 +279,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   std::size_t pull_queued(std::error_code& ec);
   bool interpret_pulled(bool is_bounded);
   void catch_up(std::error_code& ec);
+  [[nodiscard]] bool refuses(const std::filesystem::path& given) const;
   bool is_outdated(std::string_view path);
   int watch_current(const std::filesystem::path& path, Mask mask, const std::function<int()>& set,
                     bool& is_current, std::error_code& ec);
