@@ -57,7 +57,11 @@ struct EventBits {
 
 /// An event as read() delivers it. Its texts are views: they live until the next read() of the
 /// watcher that delivered it. Take an OwnedEvent to keep one. Paths are bytes: no encoding is
-/// assumed, and a name may hold anything but '/' and NUL. Source: python-inotify, Event.
+/// assumed, and a name may hold anything but '/' and NUL.
+///
+/// The watcher's table is that of the end of the batch: of a watch whose IN_IGNORED is in it,
+/// Watcher::wd(event.wd) and paths(event.wd) know nothing at any of its events. `path` is right at each.
+/// Source: python-inotify, Event.
 struct Event : EventBits {
   /// The entry inside `path`; empty when the event is about `path` itself.
   std::string_view name;
@@ -65,9 +69,11 @@ struct Event : EventBits {
   std::string_view path;
   /// `path`/`name`, or `path`. NUL-terminated, as the two below.
   std::string_view fullpath;
-  /// On MOVED_TO: the full old path, when its MOVED_FROM was seen.
+  /// On MOVED_TO: the full old path, when its MOVED_FROM was seen. Not of a directory that was made and
+  /// renamed before an AutoWatcher could watch it: that departs and arrives, and what it holds follows.
   std::string_view moved_from;
-  /// On MOVED_FROM: the full new path, when it is known.
+  /// On MOVED_FROM: the full new path, when it is known: if `moved_from` is set on the other half, and
+  /// that was read along with this one.
   std::string_view moved_to;
 };
 
