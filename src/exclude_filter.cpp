@@ -1,17 +1,13 @@
 #include <inotify/exclude_filter.hpp>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <stdexcept>
 #include <utility>
 
 #include <inotify/detail/pattern_program.hpp>
 #include <inotify/detail/pattern_syntax.hpp>
-#include <inotify/detail/unique_fd.hpp>
+#include <inotify/detail/read_file.hpp>
 #include <inotify/error.hpp>
 
 namespace inotify::inline v0 {
@@ -28,20 +24,6 @@ void compile(void (*add)(detail::PatternProgram&, std::string_view), const char*
                                 inotify::quoted(pattern) + ": " + error.cause + ", at offset " +
                                 std::to_string(error.offset));
   }
-}
-
-std::string read_all(const std::filesystem::path& file, std::error_code& ec) {
-  ec.clear();
-  std::string text;
-  const detail::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 4096> buffer;
-  ssize_t size = -1;
-  while (fd && ((size = ::read(fd.get(), buffer.data(), buffer.size())) > 0 ||
-                (size < 0 && errno == EINTR))) {
-    if (size > 0) text.append(buffer.data(), static_cast<std::size_t>(size));
-  }
-  if (size < 0) ec = make_error(errno);
-  return text;
 }
 
 std::string_view trimmed(std::string_view line) {
@@ -87,7 +69,7 @@ ExcludeFilter::ExcludeFilter(const std::vector<std::string>& regexes,
 
 ExcludeFilter ExcludeFilter::from_file(const std::filesystem::path& file) {
   std::error_code ec;
-  const std::string text = read_all(file, ec);
+  const std::string text = detail::read_file(file.native(), 0, ec);
   if (ec) detail::throw_error("ExcludeFilter", file.native(), ec);
   Patterns patterns;
   std::size_t number = 0;
