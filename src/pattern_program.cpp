@@ -57,7 +57,7 @@ void PatternProgram::repeat(std::size_t begin, std::size_t min, std::size_t max)
 }
 
 void PatternProgram::end_pattern() {
-  add(Op::accept, 0);
+  add(Op::accept, static_cast<std::ptrdiff_t>(starts_.size()));
   starts_.push_back(static_cast<std::uint32_t>(pattern_begin_));
   pattern_begin_ = size();
 }
@@ -73,9 +73,8 @@ class PatternProgram::Simulation {
         todo_(&memory[program.size()]),
         next_(&memory[2 * program.size()]) {}
 
-  Result run() {
-    next_size_ = program_.starts_.size();
-    std::copy(program_.starts_.begin(), program_.starts_.end(), next_);
+  Result match() {
+    begin();
     bool is_match = false;
     while (next_size_ > 0 && !is_match) {
       begin_offset();
@@ -85,7 +84,26 @@ class PatternProgram::Simulation {
     return {is_match, steps_};
   }
 
+  std::size_t find_ends(bool is_directory, std::vector<End>& ends) {
+    is_directory_ = is_directory;
+    begin();
+    while (next_size_ > 0) {
+      begin_offset();
+      bool is_end = false;
+      accepted_ = 0;
+      while (todo_size_ > 0) is_end |= visit(todo_[--todo_size_]);
+      if (is_end) ends.push_back({offset_, accepted_});
+      ++offset_;
+    }
+    return steps_;
+  }
+
  private:
+  void begin() {
+    next_size_ = program_.starts_.size();
+    std::copy(program_.starts_.begin(), program_.starts_.end(), next_);
+  }
+
   // What the last byte led to is to be visited, each instruction once.
   void begin_offset() {
     if (++visit_ == 0) {  // a text of 4 GiB
@@ -114,6 +132,7 @@ class PatternProgram::Simulation {
       const std::size_t target = at + static_cast<std::size_t>(std::ptrdiff_t{instruction.operand});
       switch (instruction.op) {
         case Op::accept:
+          accepted_ = std::max(accepted_, static_cast<std::size_t>(instruction.operand));
           return true;
         case Op::byte:
         case Op::set:
@@ -146,6 +165,8 @@ class PatternProgram::Simulation {
     const bool is_end = offset_ == text_.size();
     if (op == Op::at_begin) return is_begin;
     if (op == Op::at_end) return is_end;
+    if (op == Op::at_component_end) return is_end || text_[offset_] == '/';
+    if (op == Op::at_directory_end) return is_end ? is_directory_ : text_[offset_] == '/';
     const auto is_word = [&](std::size_t i) {
       return is_word_byte(static_cast<unsigned char>(text_[i]));
     };
@@ -163,16 +184,29 @@ class PatternProgram::Simulation {
   std::uint32_t visit_ = 0;
   std::size_t offset_ = 0;
   std::size_t steps_ = 0;
+  std::size_t accepted_ = 0;  // the last pattern that has, at this offset
+  bool is_directory_ = false;
 };
 
-PatternProgram::Result PatternProgram::match(std::string_view text) const {
+template <class Use>
+auto PatternProgram::simulate(std::string_view text, Use use) const {
   constexpr std::size_t few = 128;  // as most filters are: no allocation for each path
   if (size() <= few) {
     std::array<std::uint32_t, 3 * few> memory{};
-    return Simulation(*this, text, memory).run();
+    return use(Simulation(*this, text, memory));
   }
   std::vector<std::uint32_t> memory(3 * size());
-  return Simulation(*this, text, memory).run();
+  return use(Simulation(*this, text, memory));
+}
+
+PatternProgram::Result PatternProgram::match(std::string_view text) const {
+  return simulate(text, [](Simulation simulation) { return simulation.match(); });
+}
+
+std::size_t PatternProgram::find_ends(std::string_view text, bool is_directory,
+                                      std::vector<End>& ends) const {
+  return simulate(text,
+                  [&](Simulation simulation) { return simulation.find_ends(is_directory, ends); });
 }
 
 }  // namespace inotify::inline v0::detail

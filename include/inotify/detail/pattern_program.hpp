@@ -33,7 +33,7 @@ struct PatternError {
 ///    followed by another one without a look into it.
 /// 2. Each pattern is a fragment with `accept` behind it; `starts_` has the begin of each.
 /// 3. A pattern has at most max_instructions, counted before they are made.
-/// 4. At each offset of the text match() visits an instruction at most once. So it takes at most
+/// 4. At each offset of the text match() and find_ends() visit an instruction at most once. So it takes at most
 ///    size() * (text.size() + 1) steps, in a memory of 3 * size() words; nothing recurses.
 ///
 /// Const members may be called from several threads at once. Any may throw std::bad_alloc; what
@@ -45,11 +45,13 @@ class PatternProgram {
     set,       ///< Consumes a byte of the set number `operand`.
     jump,      ///< Goes on at the distance `operand`.
     split,     ///< Goes on with the next instruction and at the distance `operand`.
-    at_begin,  ///< This and the next three go on only if it is true.
+    at_begin,  ///< This and the next five go on only if it is true.
     at_end,
     at_boundary,  ///< Between a byte of \w and another one or an end.
     not_at_boundary,
-    accept,  ///< The pattern matches.
+    at_component_end,  ///< Before a '/' or at the end.
+    at_directory_end,  ///< Before a '/', or at the end of what is a directory's path.
+    accept,            ///< The pattern number `operand` matches.
   };
 
   static constexpr std::size_t max_instructions = 10'000;
@@ -72,8 +74,10 @@ class PatternProgram {
   [[nodiscard]] static std::size_t repeated_size(std::size_t size, std::size_t min,
                                                  std::size_t max) noexcept;
 
-  /// The pattern is complete: it accepts.
+  /// The pattern is complete: it accepts. Patterns are numbered from 0 on, in this order.
   void end_pattern();
+  /// Drops what has been appended since the last pattern was complete.
+  void drop_pattern() { code_.resize(pattern_begin_); }
 
   // ---- asking
 
@@ -89,6 +93,16 @@ class PatternProgram {
   /// Whether a pattern matches the text from its first byte on; it need not reach its end.
   [[nodiscard]] Result match(std::string_view text) const;
 
+  /// An offset at which patterns end, and the number of the last of these patterns.
+  struct End {
+    std::size_t offset;
+    std::size_t pattern;
+  };
+
+  /// Appends all of them to `ends`, in the order of the offsets, for a text that is the path of a
+  /// directory or not. Returns the steps.
+  std::size_t find_ends(std::string_view text, bool is_directory, std::vector<End>& ends) const;
+
  private:
   struct Instruction {
     Op op;
@@ -97,6 +111,8 @@ class PatternProgram {
   class Simulation;
 
   void add(Op op, std::ptrdiff_t operand);
+  template <class Use>
+  auto simulate(std::string_view text, Use use) const;
 
   std::vector<Instruction> code_;
   std::vector<ByteSet> sets_;

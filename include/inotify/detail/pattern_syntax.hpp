@@ -1,4 +1,4 @@
-// Regular expressions and globs, compiled.
+// Regular expressions, globs and the patterns of git, compiled.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,21 @@ inline constexpr std::size_t max_repetitions = 1000;
 /// header exclude_filter.hpp. Throws PatternError, and then the program is of no use any more.
 void add_regex(PatternProgram& program, std::string_view pattern);
 void add_glob(PatternProgram& program, std::string_view glob);
+
+/// The bytes that what is matched can begin and end with.
+struct PatternEdges {
+  ByteSet first;
+  ByteSet last;
+};
+
+/// Adds a pattern of gitignore(5), without its '!', its leading '/' and its trailing '/', which ends
+/// where a component of the path does. Without `is_path` it is to match a single component.
+/// `is_for_directories`: it has had a trailing '/'. Nothing, and nothing is added, if no path can
+/// match it, as git, which calls no pattern wrong, reads some ("[a", a backslash at the end). Throws
+/// PatternError if it is too large; the program is as it was then.
+[[nodiscard]] std::optional<PatternEdges> add_gitignore(PatternProgram& program,
+                                                        std::string_view pattern, bool is_path,
+                                                        bool is_for_directories, bool ignore_case);
 
 /// The bytes of the class [:name:] in the "C" locale; none if there is no such class.
 [[nodiscard]] std::optional<ByteSet> named_class(std::string_view name);
