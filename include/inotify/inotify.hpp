@@ -20,6 +20,7 @@
 // What to watch.
 #include <inotify/add_watches.hpp>
 #include <inotify/exclude_filter.hpp>
+#include <inotify/ignore_filter.hpp>
 #include <inotify/file_watch.hpp>
 
 // Ways to consume what they deliver.

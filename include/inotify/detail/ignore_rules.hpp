@@ -1,0 +1,79 @@
+// One list of patterns as gitignore(5) reads it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <inotify/detail/pattern_program.hpp>
+#include <inotify/detail/pattern_sieve.hpp>
+
+namespace inotify::inline v0::detail {
+
+/// A relative path and where its components are. Neither is empty; no component is.
+struct CutPath {
+  std::string_view text;
+  std::vector<std::size_t> ends;  ///< The offset behind each component.
+  bool is_directory = false;
+
+  /// False if the path has an empty component: then it is not to be used.
+  bool cut(std::string_view path, bool is_directory_path);
+  [[nodiscard]] std::size_t size() const noexcept { return ends.size(); }
+  [[nodiscard]] std::size_t begin_of(std::size_t component) const noexcept {
+    return component == 0 ? 0 : ends[component - 1] + 1;
+  }
+  [[nodiscard]] std::string_view component(std::size_t i) const noexcept {
+    return text.substr(begin_of(i), ends[i] - begin_of(i));
+  }
+};
+
+/// What the last line that matches says: `keep` is that of a '!'.
+enum class Verdict : std::uint8_t { none, ignore, keep };
+
+/// The lines of one pattern file, compiled.
+///
+/// Invariants:
+/// 1. A line without a '/' but at its end is in names_, which is matched with each component by
+///    itself; any other is in paths_, which goes once through all components below the directory of
+///    the file. So a judgement takes at most as many steps as there are instructions, for each byte.
+/// 2. Patterns are numbered in the order of the lines, in either of them; lines that no path can
+///    match have no number.
+///
+/// Const members may be called from several threads at once.
+class IgnoreRules {
+ public:
+  explicit IgnoreRules(bool ignore_case = false) : ignore_case_(ignore_case) {}
+
+  /// Throws PatternError for a line that is too large.
+  void add_line(std::string_view line);
+  /// All lines of a file.
+  void add_file(std::string_view text);
+
+  [[nodiscard]] bool empty() const noexcept { return is_negated_.empty(); }
+
+  /// Judges each component of `path`, as the directory or file that it leads to, by its place below the
+  /// directory of the file, which has `depth` components. Replaces only verdicts of those that a line
+  /// matches. Returns the steps.
+  std::size_t judge(const CutPath& path, std::size_t depth, std::vector<Verdict>& verdicts) const;
+
+ private:
+  using Line = std::size_t;  // from 1 on
+  static constexpr Line none = 0;
+
+  struct Patterns {
+    PatternProgram program{};
+    PatternSieve sieve{};
+    std::vector<Line> lines{};  // by the number of the pattern in the program
+  };
+
+  Line line_of_name(std::string_view name, bool is_directory, std::size_t& steps) const;
+  std::vector<Line> lines_of_path(const CutPath& path, std::size_t depth, std::size_t& steps) const;
+
+  bool ignore_case_;
+  Patterns names_;
+  Patterns paths_;
+  std::vector<bool> is_negated_;  // by line - 1
+};
+
+}  // namespace inotify::inline v0::detail
