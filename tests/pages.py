@@ -18,6 +18,7 @@ A block stands in a fence that names its language, and may follow a comment that
          each line when it has taken note of the one before;
          `but for numbers` may follow `output` or `output of`. Otherwise `<!-- figure -->`.
 """
+import functools
 import json
 import os
 import re
@@ -33,6 +34,8 @@ from pathlib import Path
 INCLUDES = ["chrono", "filesystem", "functional", "future", "iostream", "string", "thread", "vector",
             "inotify/inotify.hpp"]
 LANGUAGES = ["cpp", "sh", "cmake", "text"]
+# Names that no header has: CMake's, the originals', and what stands for a user's.
+OTHER_NAMES = {"add_subdirectory", "FetchContent", "InotifyTrees", "ignore", "watcher_or_fd"}
 DEADLINE = 60  # seconds, for what takes milliseconds
 
 
@@ -115,6 +118,31 @@ class Pages:
             elif anchor and anchor not in self.anchors(led_to):
                 self.refuse(page, f"a link to {target}, which has no such anchor")
 
+    # ---- names
+
+    def check_names(self, file):
+        """Refuses `names` in the text that no header has (of a table of migration: on the right), and tests."""
+        page = os.path.relpath(file, self.source)
+        for line in re.sub(r"^ *```.*?^ *```$", "", file.read_text(), flags=re.M | re.S).split("\n"):
+            for test in re.findall(r"`(\w+_test)`", line):
+                if not (self.source / "tests" / f"{test}.cpp").exists():
+                    self.refuse(page, f"there is no {test}")
+            if "migrating/" in page and line.startswith("|"):
+                line = line.split("|", 2)[2]
+            for span in re.findall(r"`([^`]+)`", line):
+                if re.search(r"_test$|^INOTIFY_", span) or page.startswith("src/"):
+                    continue
+                if re.search(r"::|[({]|^[A-Za-z]+_\w+$|^[A-Z]\w+$", span):
+                    for name in set(re.findall(r"[A-Za-z_]\w+", span)) - self.names():
+                        self.refuse(page, f"no header has {name}, of `{span}`")
+
+    @functools.lru_cache(maxsize=None)
+    def names(self):
+        """What may be meant by a name: what the headers say, and the bits of inotify(7)."""
+        files = [*self.source.glob("include/inotify/*.hpp"), self.source / "src" / "mask.cpp"]
+        text = " ".join(file.read_text() for file in files)
+        return set(re.findall(r"\w+", text)) | OTHER_NAMES
+
     # ---- commands
 
     def check_commands(self, block):
@@ -174,7 +202,8 @@ def check_compilation(pages, blocks, compiler):
         if block.language == "cpp" and block.is_program:
             units.append(f'#line {block.line} "{block.page}"\n{block.text}')
     for text in units:
-        done = subprocess.run([*compiler, "-std=c++20", "-fsyntax-only", f"-I{pages.source}/include", "-x", "c++", "-"], input=text, text=True, stderr=subprocess.PIPE)
+        command = [*compiler, "-std=c++20", "-fsyntax-only", f"-I{pages.source}/include", "-x", "c++", "-"]
+        done = subprocess.run(command, input=text, text=True, stderr=subprocess.PIPE)
         if done.returncode != 0:
             pages.refuse("does not compile", done.stderr.strip())
 
@@ -183,6 +212,7 @@ def check_all(pages, files, compiler):
     all_blocks = []
     for file in files:
         pages.check_links(file)
+        pages.check_names(file)
         blocks = pages.blocks(file)
         all_blocks += blocks
         for before, block in zip([None, *blocks], blocks):
