@@ -1,10 +1,11 @@
 // Errors that explain themselves.
 //
-// The rule, for the whole library: a call that can fail has two forms. One throws
-// std::filesystem::filesystem_error with the path where there is one, else std::system_error; the
-// other takes a std::error_code&, which it clears on success. Either way the code's value is the
-// errno, it compares equal to the std::errc of that name, and its message() says what to do about
-// it. Overflow and IN_IGNORED are events, not errors.
+// The rule: a call on a watcher, an Instance, a FileWatch or a BatchReader that the kernel may refuse
+// has two forms. One throws std::filesystem::filesystem_error with the path where there is one, else
+// std::system_error; the other takes a std::error_code&, which it clears on success. (What walks a
+// tree takes an `onerror` instead; what runs a loop throws.) Either way the code's value is the
+// errno, it compares equal to the std::errc of that name, and its message() says what to do, where
+// something can be done. Overflow and IN_IGNORED are events, not errors.
 //
 // what() has the path as quoted() writes it (event.hpp), since somebody else may have chosen it.
 #pragma once

@@ -55,8 +55,8 @@ struct EventBits {
   [[nodiscard]] bool has(Mask bits) const noexcept { return (mask & bits) != 0; }
 };
 
-/// An event as read() delivers it. Its texts are views: they live until the next read() of the
-/// watcher that delivered it. Take an OwnedEvent to keep one. Paths are bytes: no encoding is
+/// An event as read() delivers it. Its texts are views: they live until the next read() or next() of
+/// the watcher that delivered it. Take an OwnedEvent to keep one. Paths are bytes: no encoding is
 /// assumed, and a name may hold anything but '/' and NUL.
 ///
 /// The watcher's table is that of the end of the batch: of a watch whose IN_IGNORED is in it,
@@ -65,7 +65,7 @@ struct EventBits {
 struct Event : EventBits {
   /// The entry inside `path`; empty when the event is about `path` itself.
   std::string_view name;
-  /// The watched object, by the name it was added under.
+  /// The watched object, by the name it was added under, or has since it was seen to be renamed.
   std::string_view path;
   /// `path`/`name`, or `path`. NUL-terminated, as the two below.
   std::string_view fullpath;

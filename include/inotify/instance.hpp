@@ -27,7 +27,7 @@ class AutoWatcher;
 /// thread. Move-only; a moved-from or closed instance answers every call with EBADF.
 ///
 /// Errors: each call that can fail throws std::system_error, or sets the std::error_code& given and
-/// is noexcept.
+/// is noexcept (but for watch_descriptors(), which may throw std::bad_alloc).
 ///
 /// Thread safety: interrupt() may be called from any thread and from a signal handler, as long as
 /// the instance is neither moved, closed nor destroyed meanwhile. add_watch, rm_watch, wait and

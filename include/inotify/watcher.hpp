@@ -75,9 +75,10 @@ class WalkRange;
 /// Paths are bytes. "a//b/./c" is the same as "a/b/c"; ".." stays, for it may cross a symlink. A
 /// relative path is reported as it was given, and means what it meant when it was added.
 ///
-/// Errors: see error.hpp. Each call that the kernel may refuse has a form with std::error_code&. A
-/// call on a closed watcher fails with EBADF. An event for a watch that is not known is delivered
-/// with an empty path, never an error.
+/// Errors: see error.hpp. Each call that the kernel may refuse has a form with std::error_code&, but
+/// for add_all and add_iter, which take an `onerror`, and readable(). What would ask the kernel fails
+/// with EBADF on a closed watcher. An event for a watch that is not known is delivered with an empty
+/// path, never an error.
 ///
 /// When memory runs out, std::bad_alloc comes out, of the forms with std::error_code& as well. Nothing
 /// is leaked, and the next call goes on: what was read and could not be told is kept for the next
@@ -199,8 +200,8 @@ class INOTIFY_API Watcher {
   // ---- reading
 
   /// Waits for events and returns them; empty only if interrupt() ended the wait. The span, and
-  /// every view in its events, is valid until the next read(), or close(). In the steady state
-  /// nothing is allocated.
+  /// every view in its events, is valid until the next read() or next(), or close(). In the steady
+  /// state nothing is allocated.
   ///
   /// All events of the batch have been applied to the table before the first is seen, so a slow
   /// handler widens no race; yet each carries the path that was right at its own place in the
