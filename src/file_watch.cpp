@@ -1,50 +1,33 @@
-// The path is followed as the kernel does it, a name at a time. Each directory is watched before
-// the name is looked up in it, and the file before the path's state is told: so whatever changes
-// later than it was looked at leaves an event, which makes the path be followed anew. Where it
-// leads is never concluded from an event.
+// Where a path leads is never concluded from an event: it puts the path in doubt, which is then
+// followed anew.
 //
 // A watch descriptor identifies an inode as long as the watch is not given up, and is not used
 // again [4]: the file is the same if and only if its watch is.
 #include <inotify/file_watch.hpp>
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <utility>
 
+#include <inotify/detail/bell.hpp>
 #include <inotify/detail/deadline.hpp>
-#include <inotify/detail/directory.hpp>
+#include <inotify/detail/name_graph.hpp>
+#include <inotify/detail/path_walk.hpp>
 
 namespace inotify::inline v0 {
+
+using detail::Doubt;
+using detail::Doubts;
+using detail::FollowedName;
+using detail::NameGraph;
+using Path = detail::FollowedPath;
+
 namespace {
 
-constexpr Mask directory_mask = IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_DELETE_SELF |
-                                IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
-constexpr Mask file_mask = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MASK_ADD;
 constexpr std::size_t buffer_size = 16 * 1024;
-constexpr int max_symlinks = 40;  // the kernel's limit: path_resolution(7)
-
-// A look-up that failed as a reader's would.
-bool leads_nowhere(const std::error_code& ec) noexcept {
-  const int cause = ec.value();
-  return cause == ENOENT || cause == ENOTDIR || cause == EACCES || cause == ENAMETOOLONG;
-}
-
-bool contains(const std::vector<int>& wds, int wd) noexcept {
-  return std::find(wds.begin(), wds.end(), wd) != wds.end();
-}
-
-// O_PATH needs no permission on what it opens and leaves no event.
-detail::UniqueFd open_at(int directory, const char* name, std::error_code& ec) noexcept {
-  detail::UniqueFd fd(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  ec = fd ? std::error_code{} : make_error(errno);
-  return fd;
-}
 
 }  // namespace
 
@@ -66,50 +49,220 @@ std::string_view to_string(FileChange change) noexcept {
   return "?";
 }
 
-// ---- the watch
+struct FileWatch::State {
+  NameGraph graph;
+  detail::UniqueFd start;  // where a relative path begins
+  detail::Bell bell;       // for what one read() leaves to the next, if there are several paths
+  const Path* current = nullptr;  // the one that was told of last
+};
 
-FileWatch::FileWatch(std::filesystem::path path) : path_(std::move(path)) {
-  std::error_code ec;
-  begin(ec);
-  if (ec) detail::throw_error("FileWatch", path_.native(), ec);
+// What one read() leaves to the next, whichever way it ends, is to be seen by who polls.
+class FileWatch::Leftover {
+ public:
+  explicit Leftover(State& state) noexcept : state_(state) {}
+  Leftover(const Leftover&) = delete;
+  Leftover& operator=(const Leftover&) = delete;
+  ~Leftover() {
+    if (state_.graph.next_pending() != nullptr) state_.bell.ring();
+  }
+
+ private:
+  State& state_;
+};
+
+// ---- the paths
+
+// Ends a watch that the graph needs no more; one that the kernel has dropped already is no error.
+auto FileWatch::unused() noexcept {
+  return [this](int wd) {
+    std::error_code gone;
+    instance_.rm_watch(wd, gone);
+  };
 }
+
+FileWatch::FileWatch(std::filesystem::path path) : FileWatch(Paths(&path, 1)) {}
 
 FileWatch::FileWatch(std::filesystem::path path, std::error_code& ec)
-    : path_(std::move(path)), instance_(ec) {
-  if (!ec) begin(ec);
+    : FileWatch(Paths(&path, 1), ec) {}
+
+FileWatch::FileWatch(Paths paths) {
+  std::error_code ec;
+  begin(paths, ec);
+  if (ec) detail::throw_error("FileWatch", path().native(), ec);
 }
 
-void FileWatch::begin(std::error_code& ec) {
-  start_ = open_at(AT_FDCWD, ".", ec);
-  if (!ec) settle(ec);
+FileWatch::FileWatch(Paths paths, std::error_code& ec) : instance_(ec) {
+  std::error_code other;
+  begin(paths, ec ? other : ec);
 }
+
+FileWatch::FileWatch(FileWatch&& other) noexcept = default;
+FileWatch& FileWatch::operator=(FileWatch&& other) noexcept = default;
+FileWatch::~FileWatch() = default;
+
+void FileWatch::begin(Paths paths, std::error_code& ec) {
+  state_ = std::make_unique<State>();
+  state_->start = detail::open_at(AT_FDCWD, ".", ec);
+  for (const std::filesystem::path& path : paths) {
+    if (state_->graph.find(path) != nullptr) continue;
+    Path& added = state_->graph.add(path);
+    if (state_->current == nullptr) state_->current = &added;
+    std::error_code own;
+    hang_bell(own);
+    if (!own) look_again(added, own);
+    if (!own) continue;
+    state_->graph.fail(added);
+    if (ec) continue;
+    state_->current = &added;
+    ec = own;
+  }
+}
+
+void FileWatch::add(const std::filesystem::path& path) {
+  std::error_code ec;
+  add(path, ec);
+  if (ec) detail::throw_error("FileWatch: add", path.native(), ec);
+}
+
+void FileWatch::add(const std::filesystem::path& path, std::error_code& ec) {
+  ec = is_open() ? std::error_code{} : make_error(EBADF);
+  if (ec || state_->graph.find(path) != nullptr) return;
+  Path& added = state_->graph.add(path);
+  try {
+    hang_bell(ec);
+    if (!ec) look_again(added, ec);
+  } catch (...) {
+    forget(added);
+    throw;
+  }
+  if (ec) return forget(added);
+  if (state_->current == nullptr) state_->current = &added;
+}
+
+void FileWatch::remove(const std::filesystem::path& path) {
+  std::error_code ec;
+  remove(path, ec);
+  if (ec) detail::throw_error("FileWatch: remove", path.native(), ec);
+}
+
+void FileWatch::remove(const std::filesystem::path& path, std::error_code& ec) {
+  Path* const found = is_open() ? state_->graph.find(path) : nullptr;
+  ec = found != nullptr ? std::error_code{} : make_error(is_open() ? ENOENT : EBADF);
+  if (found != nullptr) forget(*found);
+}
+
+void FileWatch::forget(Path& path) noexcept {
+  if (state_->current == &path) state_->current = nullptr;
+  state_->graph.remove(path, unused());
+}
+
+std::vector<std::filesystem::path> FileWatch::paths() const {
+  std::vector<std::filesystem::path> paths;
+  paths.reserve(size());
+  if (state_) state_->graph.for_each_path([&](const Path& path) { paths.push_back(path.path); });
+  return paths;
+}
+
+std::size_t FileWatch::size() const noexcept { return state_ ? state_->graph.size() : 0; }
+
+const std::filesystem::path& FileWatch::path() const noexcept {
+  static const std::filesystem::path none;
+  return state_ && state_->current != nullptr ? state_->current->path : none;
+}
+
+bool FileWatch::exists() const noexcept {
+  return state_ && state_->current != nullptr && state_->current->file >= 0;
+}
+
+bool FileWatch::exists(const std::filesystem::path& path) const noexcept {
+  const Path* const found = state_ ? state_->graph.find(path) : nullptr;
+  return found != nullptr && found->file >= 0;
+}
+
+void FileWatch::close() noexcept {
+  instance_.close();
+  if (state_) state_->bell.close();
+}
+
+// One path leaves nothing to the next read().
+void FileWatch::hang_bell(std::error_code& ec) noexcept {
+  if (size() > 1 && !state_->bell.is_hung()) state_->bell.hang(instance_, ec);
+}
+
+// ---- reading
 
 FileChange FileWatch::read(milliseconds timeout) {
   std::error_code ec;
   const FileChange change = read(timeout, ec);
-  if (ec) detail::throw_error("FileWatch: read", path_.native(), ec);
+  if (ec) detail::throw_error("FileWatch: read", path().native(), ec);
   return change;
 }
 
 FileChange FileWatch::read(milliseconds timeout, std::error_code& ec) {
+  ec = is_open() ? std::error_code{} : make_error(EBADF);
+  if (!ec) hang_bell(ec);
+  if (ec) return FileChange::none;
+  const Leftover ring(*state_);
   const detail::Deadline deadline(timeout);
-  // What was queued when it was called is always taken; what others do meanwhile may never end.
-  std::size_t backlog = 0;
-  for (bool is_first = true;; is_first = false) {
-    const std::size_t taken = take_events(ec);
-    const bool may_have_more = taken + Instance::max_event_size > buffer_size;
-    if (!ec && is_first && may_have_more) backlog = instance_.readable(ec);
-    if (!is_first) backlog -= std::min(backlog, taken);
-    if (ec) return FileChange::none;
-    const FileChange change = is_stale_ ? settle(ec) : tell_touched();
+  state_->graph.retry_failed();
+  for (;;) {
+    take_queued(ec);
+    const FileChange change = ec ? FileChange::none : next_change(ec);
     if (ec || change != FileChange::none) return change;
-    if (backlog > 0) continue;
     if (deadline.left() == milliseconds::zero()) return FileChange::none;
+    if (deadline.is_endless() && empty()) {
+      ec = make_error(ENODATA);
+      return FileChange::none;
+    }
     if (instance_.wait(deadline.left(), ec) != Instance::Wake::events) return FileChange::none;
   }
 }
 
+// Of the paths in doubt, each once: who changes them meanwhile is told of by the next read().
+FileChange FileWatch::next_change(std::error_code& ec) {
+  NameGraph& graph = state_->graph;
+  while (Path* const path = graph.next_pending()) {
+    const FileChange change = look_again(*path, ec);
+    if (!ec && change == FileChange::none) continue;
+    state_->current = path;
+    if (ec) graph.fail(*path);
+    return change;
+  }
+  return FileChange::none;
+}
+
+// From what is in doubt to what is so now. On an error, or if something is thrown, the doubt stays.
+FileChange FileWatch::look_again(Path& path, std::error_code& ec) {
+  NameGraph& graph = state_->graph;
+  const int before = path.file;
+  if ((path.doubts & Doubt::lead) != 0) {
+    detail::PathWalk walk(instance_, graph);
+    walk.follow(path.path.native(), state_->start.get(), ec);
+    if (ec) return FileChange::none;
+    graph.reroute(path, walk.route(), walk.file(), unused());
+  }
+  const Doubts doubts = graph.rest(path);
+  if (before != path.file) {
+    if (before < 0) return FileChange::appeared;
+    return path.file < 0 ? FileChange::disappeared : FileChange::replaced;
+  }
+  if ((doubts & (Doubt::content | Doubt::attributes)) == 0) return FileChange::none;
+  if (path.file < 0) return FileChange::disappeared;
+  return (doubts & Doubt::content) != 0 ? FileChange::modified : FileChange::attributes;
+}
+
 // ---- events: what they put in doubt
+
+// All that was queued when it was called; what others do meanwhile may never end.
+void FileWatch::take_queued(std::error_code& ec) {
+  std::size_t taken = take_events(ec);
+  if (ec || taken + Instance::max_event_size <= buffer_size) return;
+  std::size_t backlog = instance_.readable(ec);
+  while (!ec && backlog > 0 && taken > 0) {
+    taken = take_events(ec);
+    backlog -= std::min(backlog, taken);
+  }
+}
 
 // Returns how many bytes it took.
 std::size_t FileWatch::take_events(std::error_code& ec) {
@@ -120,161 +273,38 @@ std::size_t FileWatch::take_events(std::error_code& ec) {
 }
 
 void FileWatch::take(const RawEvent& event) {
-  const bool is_overflow = (event.mask & IN_Q_OVERFLOW) != 0;
-  const bool is_file = file_ >= 0 && event.wd == file_ && event.name.empty();
-  if (is_overflow || (is_file && (event.mask & (IN_MODIFY | IN_CLOSE_WRITE)) != 0)) {
-    touch(FileChange::modified);
-  } else if (is_file && (event.mask & IN_ATTRIB) != 0) {
-    touch(FileChange::attributes);
+  NameGraph& graph = state_->graph;
+  if ((event.mask & IN_Q_OVERFLOW) != 0) {
+    state_->bell.on_overflow();
+    graph.doubt_all(Doubt::lead | Doubt::content);
+  } else if (state_->bell.hears(event)) {
+    return;
+  } else if (event.name.empty()) {
+    take_self(event);
+  } else if (FollowedName* const name = graph.find(event.wd, event.name)) {
+    // The path may have led elsewhere for a while, and the reader may have read that: even if it
+    // leads where it did, this is to be told. What goes away where no file was shows none.
+    constexpr Mask departure = IN_DELETE | IN_MOVED_FROM;
+    const Doubts more = (event.mask & departure) != 0   ? Doubt::departure
+                        : (event.mask & IN_ATTRIB) != 0 ? Doubt::attributes
+                                                        : Doubt::content;
+    graph.doubt(*name, Doubt::lead | more);
   }
-  const bool is_route = is_on_route(event);
-  // The path may have led elsewhere for a while, and the reader may have read that: even if it
-  // leads where it did, this is to be told. What goes away where no file was shows none.
-  constexpr Mask departure = IN_DELETE | IN_MOVED_FROM;
-  if (is_route && !event.name.empty() && (file_ >= 0 || (event.mask & departure) == 0)) {
-    touch((event.mask & IN_ATTRIB) != 0 ? FileChange::attributes : FileChange::modified);
-  }
+}
+
+// About what is watched itself: a file that paths lead to, a directory on the way, or both.
+void FileWatch::take_self(const RawEvent& event) {
+  NameGraph& graph = state_->graph;
+  constexpr Mask written = IN_MODIFY | IN_CLOSE_WRITE;
   // The file's last name may be gone, its mode forbid to read it, its file system be unmounted.
-  constexpr Mask doubt = IN_ATTRIB | IN_IGNORED | IN_UNMOUNT;
-  if (is_overflow || is_route || (is_file && (event.mask & doubt) != 0)) is_stale_ = true;
-}
-
-void FileWatch::touch(FileChange change) noexcept {
-  if (touched_ != FileChange::modified) touched_ = change;
-}
-
-// Without a name it is about the directory itself.
-bool FileWatch::is_on_route(const RawEvent& event) const {
-  return std::any_of(look_ups_.begin(), look_ups_.end(), [&](const LookUp& look_up) {
-    return look_up.wd == event.wd && (event.name.empty() || event.name == look_up.name);
-  });
-}
-
-// ---- transitions
-
-// From "the path may lead elsewhere" to where it leads now. On an error, or if something is thrown, the
-// doubt stays.
-FileChange FileWatch::settle(std::error_code& ec) {
-  is_stale_ = true;
-  Route route = follow(ec);
-  if (ec) return FileChange::none;
-  const FileChange change = rebind(std::move(route));
-  is_stale_ = false;
-  return change;
-}
-
-FileChange FileWatch::rebind(Route route) {
-  std::vector<int> needed;  // what allocates comes first
-  needed.reserve(route.look_ups.size() + 1);
-  if (route.file >= 0) needed.push_back(route.file);
-  for (const LookUp& look_up : route.look_ups) {
-    if (look_up.wd >= 0) needed.push_back(look_up.wd);
+  constexpr Mask doubtful = IN_ATTRIB | IN_IGNORED | IN_UNMOUNT;
+  if (FollowedName* const file = graph.find(event.wd, {})) {
+    Doubts doubts = (event.mask & doubtful) != 0 ? Doubt::lead : 0;
+    if ((event.mask & IN_ATTRIB) != 0) doubts |= Doubt::attributes;
+    if ((event.mask & written) != 0) doubts |= Doubt::content;
+    if (doubts != 0) graph.doubt(*file, doubts);
   }
-  for (const int wd : watches_) {
-    std::error_code gone;  // the kernel has dropped it already
-    if (!contains(needed, wd)) instance_.rm_watch(wd, gone);
-  }
-  watches_ = std::move(needed);
-  look_ups_ = std::move(route.look_ups);
-  const int before = std::exchange(file_, route.file);
-  if (before == file_) return tell_touched();
-  touched_ = FileChange::none;
-  if (before < 0) return FileChange::appeared;
-  return file_ < 0 ? FileChange::disappeared : FileChange::replaced;
-}
-
-FileChange FileWatch::tell_touched() {
-  const FileChange change = std::exchange(touched_, FileChange::none);
-  return file_ >= 0 || change == FileChange::none ? change : FileChange::disappeared;
-}
-
-// ---- following the path
-
-struct FileWatch::Walk {
-  detail::UniqueFd directory;      // where the next name is looked up
-  std::vector<std::string> names;  // still to be looked up, the next one last
-  int symlinks = 0;
-
-  void end(std::error_code& ec) noexcept {
-    names.clear();
-    ec.clear();
-  }
-
-  // What is to be looked up next: `path`, absolute or from `directory` on.
-  void push(std::string_view path, std::error_code& ec) {
-    if (path.starts_with('/')) directory = open_at(AT_FDCWD, "/", ec);
-    const auto at = static_cast<std::ptrdiff_t>(names.size());
-    while (!path.empty()) {
-      const std::size_t end = std::min(path.find('/'), path.size());
-      if (end > 0) names.insert(names.begin() + at, std::string(path.substr(0, end)));
-      path.remove_prefix(std::min(end + 1, path.size()));
-    }
-    if (names.empty()) names.emplace_back(".");  // "/"
-  }
-};
-
-FileWatch::Route FileWatch::follow(std::error_code& ec) {
-  Route route;
-  Walk walk;
-  if (path_.empty()) {
-    ec = make_error(EINVAL);
-    return route;
-  }
-  walk.directory = open_at(start_.get(), ".", ec);
-  if (!ec) walk.push(path_.native(), ec);
-  while (!ec && !walk.names.empty()) step(walk, route, ec);
-  return route;
-}
-
-// Looks up the next name. Where it leads nowhere there is no next one.
-void FileWatch::step(Walk& walk, Route& route, std::error_code& ec) {
-  const std::string name = std::move(walk.names.back());
-  walk.names.pop_back();
-  const int wd = watch(walk.directory.get(), directory_mask, ec);
-  if (ec == std::errc::not_a_directory) return walk.end(ec);
-  const bool is_blind = ec == std::errc::permission_denied;
-  if (ec && !is_blind) return;
-  route.look_ups.push_back({wd, name});
-  detail::UniqueFd next = open_at(walk.directory.get(), name.c_str(), ec);
-  // In a directory without a watch nothing would tell that the file is replaced, or that what is
-  // missing appears. (That it may not be searched now will be told by the one it is in.)
-  if (is_blind && (ec ? ec == std::errc::no_such_file_or_directory : walk.names.empty())) {
-    ec = make_error(EACCES);
-  } else if (!ec) {
-    enter(walk, std::move(next), route, ec);
-  } else if (leads_nowhere(ec)) {
-    walk.end(ec);
-  }
-}
-
-// Goes on from what was looked up: a symlink, the file, or a directory.
-void FileWatch::enter(Walk& walk, detail::UniqueFd next, Route& route, std::error_code& ec) {
-  struct stat status {};
-  if (::fstat(next.get(), &status) != 0) {
-    ec = make_error(errno);
-  } else if (S_ISLNK(status.st_mode)) {
-    std::array<char, PATH_MAX> target;
-    const ssize_t size = ::readlinkat(next.get(), "", target.data(), target.size());
-    if (size < 0) {
-      ec = make_error(errno);
-    } else if (++walk.symlinks > max_symlinks) {
-      walk.end(ec);
-    } else {
-      walk.push({target.data(), static_cast<std::size_t>(size)}, ec);
-    }
-  } else if (walk.names.empty()) {
-    route.file = watch(next.get(), file_mask, ec);
-    if (ec == std::errc::permission_denied) walk.end(ec);
-  } else {
-    walk.directory = std::move(next);
-  }
-}
-
-int FileWatch::watch(int fd, Mask mask, std::error_code& ec) {
-  watches_.reserve(watches_.size() + 1);  // the kernel shall have none that is not known here
-  const int wd = instance_.add_watch(detail::DescriptorPath(fd).c_str(), mask, ec);
-  if (wd >= 0 && !contains(watches_, wd)) watches_.push_back(wd);
-  return wd;
+  if ((event.mask & ~(written | IN_ISDIR)) != 0) graph.doubt_names_in(event.wd);
 }
 
 }  // namespace inotify::inline v0

@@ -359,6 +359,43 @@ TEST(Memory, A17_AFileWatchIsNotBlindAfterwards) {
   });
 }
 
+TEST(Memory, A17_AFileWatchOfManyLosesNoneOfThem) {
+  sweep([] {
+    const TempDir dir;
+    const std::vector<fs::path> paths = {dir / "a/one", dir / "link/two", dir / "a/three"};
+    fs::create_directories(dir / "a");
+    fs::create_directory_symlink(dir / "a", dir / "link");
+    std::optional<inotify::FileWatch> watch;
+    insist([&] { watch.emplace(paths.front()); });
+    for (const fs::path& path : {paths[1], paths[2]}) {
+      insist([&] { watch->add(path); });
+    }
+    const auto expect_told = [&](std::size_t wanted, const char* what) {
+      std::vector<fs::path> told;
+      for (;;) {
+        auto change = inotify::FileChange::none;
+        if (!attempt([&] { change = watch->read(0ms); })) continue;
+        if (change == inotify::FileChange::none) break;
+        told.push_back(watch->path());
+      }
+      EXPECT_EQ(told.size(), wanted) << what;
+      for (const fs::path& path : paths) EXPECT_EQ(watch->exists(path), fs::exists(path)) << what;
+    };
+    for (const fs::path& path : paths) test::write_file(path, "1");
+    expect_told(3, "made");
+    fs::create_directories(dir / "with-a-name-that-is-longer-than-others");
+    test::write_file(dir / "with-a-name-that-is-longer-than-others/two", "2");
+    fs::create_directory_symlink("with-a-name-that-is-longer-than-others", dir / "next");
+    fs::rename(dir / "next", dir / "link");
+    expect_told(1, "behind a symlink that was swapped");
+    fs::remove(paths[0]);
+    expect_told(1, "removed");
+    const std::size_t before = test::kernel_table(watch->fileno()).size();
+    watch->remove(paths[1]);
+    EXPECT_EQ(test::kernel_table(watch->fileno()).size(), before - 2) << "the directory, the file";
+  });
+}
+
 // ---- what hands events on: none is dropped
 
 // A watcher, and its events in the order of the alphabet, one for each file.

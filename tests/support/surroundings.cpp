@@ -24,7 +24,7 @@ constexpr std::array needs_proc{
     "ExcludeFilter.PrunesATree*",
     "ExcludeFilter.SurvivesANest*",
     "Fault*",
-    "FileWatchTest.*",
+    "FileWatch*",
     "Instance.LeaksNoDescriptor",
     "InstanceFromFd.*",
     "InstanceTest.ASignalAlone*",
