@@ -8,35 +8,23 @@
 #include <string_view>
 #include <utility>
 
+#include <inotify/detail/event_kind.hpp>
+#include <inotify/detail/path_prefix.hpp>
+
 namespace inotify::inline v0 {
 namespace {
 
-constexpr Mask content_bits = IN_ACCESS | IN_MODIFY | IN_ATTRIB | IN_CLOSE | IN_OPEN;
-constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
-constexpr Mask self_bits = IN_DELETE_SELF | IN_MOVE_SELF;
-
-// A barrier to everything: an event that concerns more than its path, or that we do not understand.
-bool is_barrier(const Event& event) {
-  constexpr Mask known = content_bits | name_bits | self_bits | IN_ISDIR;
-  return event.error || event.path.empty() || (event.mask & ~known) != 0;
-}
-
-bool is_about_name(const Event& event) { return (event.mask & name_bits) != 0; }
-
-// Content and nothing else.
-bool is_content(const Event& event) {
-  return (event.mask & content_bits) != 0 && (event.mask & (name_bits | self_bits)) == 0;
-}
+using detail::content_bits;
+using detail::is_about_name;
+using detail::is_barrier;
+using detail::is_content;
+using detail::name_bits;
+using detail::prefix_below;
+using detail::self_bits;
 
 // CREATE and what may have been folded into it.
 bool is_plain_create(const Event& event) {
   return (event.mask & (name_bits | self_bits)) == IN_CREATE;
-}
-
-std::string prefix_below(std::string_view path) {
-  std::string prefix(path);
-  if (!prefix.ends_with('/')) prefix += '/';
-  return prefix;
 }
 
 // Takes out the events that are not `is_alive`.
