@@ -27,6 +27,7 @@
 #include <inotify/threshold.hpp>
 #include <inotify/batch_reader.hpp>
 #include <inotify/coalesce.hpp>
+#include <inotify/settle.hpp>
 #include <inotify/event_gen.hpp>
 #include <inotify/event_queue.hpp>
 #include <inotify/event_handler.hpp>
