@@ -1,21 +1,22 @@
 // Problem: have a function for each kind of event, and keep what is of no interest from them all.
 //
-//     handler [PATH...]        (default: /tmp)
-//
 // A class derives from EventHandler and overrides what it cares about. It stands in a chain: first
 // a condition that keeps hidden files and editors' backups from the rest, then PrintAll, then the
 // class. The Notifier reads and calls the chain; Ctrl-C stops it, and so does a file called "stop".
 #include <sys/inotify.h>
 
-#include <csignal>
 #include <exception>
 #include <functional>
 #include <inotify/inotify.hpp>
 #include <iostream>
 #include <string>
-#include <vector>
 
-namespace {
+#include "command_line.hpp"
+
+constexpr auto usage =
+    "usage: handler [PATH...]        (default: /tmp)\n"
+    "Prints what happens below the paths, but to hidden files and backups, until Ctrl-C or until\n"
+    "something is made that is called stop.\n";
 
 using inotify::Chain;
 using inotify::Event;
@@ -24,7 +25,10 @@ class Handler : public inotify::EventHandler {
  public:
   std::function<void()> stop;
 
-  void summarize() const { std::cout << created_ << " created, " << closed_ << " written\n"; }
+  void summarize() const {
+    std::cout << created_ << " created, " << written_ << " written, " << holes_ << " not watched\n";
+    command_line::flush();
+  }
 
  private:
   Chain on_create(const Event& event) override {
@@ -33,7 +37,7 @@ class Handler : public inotify::EventHandler {
     return Chain::go_on;
   }
   Chain on_close(const Event& event) override {  // the family: CLOSE_WRITE and CLOSE_NOWRITE
-    if (event.is_close_write()) ++closed_;
+    if (event.is_close_write()) ++written_;
     return Chain::go_on;
   }
   Chain on_moved_to(const Event& event) override {
@@ -47,36 +51,25 @@ class Handler : public inotify::EventHandler {
     std::cout << "events were lost; everything is watched anew\n";
     return Chain::go_on;
   }
-  Chain on_error(const Event& event) override {
-    std::cerr << "not watched: " << inotify::quoted(event.fullpath) << ": " << event.error.message()
-              << '\n';
+  Chain on_error(const Event&) override {  // PrintAll has said which, and why
+    ++holes_;
     return Chain::go_on;
   }
 
   int created_ = 0;
-  int closed_ = 0;
+  int written_ = 0;
+  int holes_ = 0;
 };
 
 bool is_wanted(const Event& event) {
   return !event.name.starts_with('.') && !event.name.ends_with('~');
 }
 
-inotify::Notifier* to_stop = nullptr;
-
-}  // namespace
-
 int main(int argc, char** argv) try {
-  std::vector<std::string> paths(argv + 1, argv + argc);
-  if (paths.empty()) paths.emplace_back("/tmp");
-
-  inotify::AutoWatcher watcher;
-  for (const std::string& path : paths) {
-    try {
-      watcher.add_all(path, IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE);
-    } catch (const std::exception& error) {
-      std::cerr << error.what() << '\n';
-    }
-  }
+  const auto paths = command_line::paths(argc, argv, usage);
+  inotify::AutoWatcher watcher({.progress = command_line::progress});
+  for (const std::string& path : paths)
+    watcher.add_all(path, IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE, command_line::complain);
   if (watcher.empty()) return 1;
 
   Handler handler;
@@ -86,20 +79,15 @@ int main(int argc, char** argv) try {
 
   inotify::Notifier notifier(watcher, std::ref(chain));
   handler.stop = [&] { notifier.stop(); };
-  to_stop = &notifier;
-  struct sigaction action {};
-  action.sa_handler = [](int) { to_stop->stop(); };  // may be called in a signal handler
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-
-  std::cout << "watching " << watcher.size() << " directories\n" << std::flush;
+  const inotify::InterruptOnSignal guard(notifier, {SIGINT, SIGTERM});
+  command_line::announce(watcher.size());
   // The callback has its turn when there is nothing more to read at the moment.
   notifier.loop([](inotify::Notifier&) {
-    std::cout.flush();
+    command_line::flush();
     return false;
   });
   handler.summarize();
 } catch (const std::exception& error) {
-  std::cerr << error.what() << '\n';
+  command_line::complain(error);
   return 1;
 }

@@ -1,68 +1,66 @@
 // Problem: read events at once, though handling one may take long.
 //
-//     queue [PATH...]        (default: /tmp)
-//
 // A thread reads, so that the kernel's queue stays short; this one handles, files and directories
 // apart. Between them is a bounded queue: if the handler falls back by more than 128 events the
 // reader waits for it, the kernel keeps what comes meanwhile, and nothing is lost. Ctrl-C ends the
 // reading; what was queued until then is still handled.
 #include <sys/inotify.h>
 
-#include <csignal>
+#include <cstddef>
 #include <exception>
 #include <future>
 #include <inotify/inotify.hpp>
 #include <iostream>
 #include <string>
-#include <vector>
 
-namespace {
+#include "command_line.hpp"
 
-const inotify::Watcher* to_interrupt = nullptr;
-
-void on_signal(int) { to_interrupt->interrupt(); }
+constexpr auto usage =
+    "usage: queue [PATH...]        (default: /tmp)\n"
+    "Prints what happens below the paths, of files and directories apart, until Ctrl-C.\n";
 
 class Printer : public inotify::EventQueue::Handler {
  public:
-  void on_file(const inotify::OwnedEvent& event) override { print("file", event); }
-  void on_directory(const inotify::OwnedEvent& event) override { print("directory", event); }
-  void on_notice(const inotify::OwnedEvent& event) override { print("notice", event); }
+  void on_file(const inotify::OwnedEvent& event) override { print("file", event, files_); }
+  void on_directory(const inotify::OwnedEvent& event) override {
+    print("directory", event, directories_);
+  }
+  void on_notice(const inotify::OwnedEvent& event) override { print("notice", event, notices_); }
+
+  void summarize() const {
+    std::cout << files_ << " events of files, " << directories_ << " of directories, " << notices_
+              << " notices\n";
+    command_line::flush();
+  }
 
  private:
-  static void print(const char* what, const inotify::OwnedEvent& event) {
-    std::cout << what << ": " << event << '\n' << std::flush;
+  static void print(const char* what, const inotify::OwnedEvent& event, std::size_t& count) {
+    ++count;
+    std::cout << what << ": " << event << '\n';
+    command_line::flush();
   }
+
+  std::size_t files_ = 0, directories_ = 0, notices_ = 0;
 };
 
-}  // namespace
-
 int main(int argc, char** argv) try {
-  std::vector<std::string> paths(argv + 1, argv + argc);
-  if (paths.empty()) paths.emplace_back("/tmp");
-
-  inotify::AutoWatcher watcher;
-  for (const std::string& path : paths) {
-    try {
-      watcher.add_all(path, IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE | IN_DELETE_SELF);
-    } catch (const std::exception& error) {
-      std::cerr << error.what() << '\n';
-    }
-  }
+  const auto paths = command_line::paths(argc, argv, usage);
+  inotify::AutoWatcher watcher({.progress = command_line::progress});
+  for (const std::string& path : paths)
+    watcher.add_all(path, IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE | IN_DELETE_SELF,
+                    command_line::complain);
   if (watcher.empty()) return 1;
 
-  to_interrupt = &watcher;
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  std::cout << "watching " << watcher.size() << " directories\n" << std::flush;
-
   inotify::EventQueue queue(watcher);
+  const inotify::InterruptOnSignal guard(queue, {SIGINT, SIGTERM});
+  command_line::announce(watcher.size());
   Printer printer;
   // From here on the watcher is the reader's.
   auto reader = std::async(std::launch::async, [&] { queue.read_events(); });
   queue.handle_events(printer);
   reader.get();  // throws what the reader threw
-  std::cout << "done\n";
+  printer.summarize();
 } catch (const std::exception& error) {
-  std::cerr << error.what() << '\n';
+  command_line::complain(error);
   return 1;
 }

@@ -1,7 +1,5 @@
 // Problem: watch a handful of known files with the least that can be had.
 //
-//     raw_events PATH...
-//
 // No paths, no tables, no recursion, no allocation. Instance is the descriptor and its system
 // calls, RawEvents the walk over what read(2) returned. What a watch descriptor stands for is for
 // the program to remember; here it is the place of the path on the command line.
@@ -12,23 +10,39 @@
 #include <exception>
 #include <inotify/event.hpp>
 #include <inotify/instance.hpp>
+#include <inotify/interrupt_on_signal.hpp>
 #include <iostream>
 #include <map>
+#include <string>
+
+#include "command_line.hpp"
+
+constexpr auto usage =
+    "usage: raw_events [PATH...]        (default: /tmp)\n"
+    "Prints what happens to the files, and in the directories, until Ctrl-C.\n";
 
 int main(int argc, char** argv) try {
-  if (argc < 2) {
-    std::cerr << "usage: raw_events PATH...\n";
-    return 2;
-  }
   inotify::Instance instance;
-  std::map<int, const char*> path_of;
-  for (int i = 1; i < argc; ++i) path_of[instance.add_watch(argv[i], IN_ALL_EVENTS)] = argv[i];
-  std::cout << "watching " << path_of.size() << " paths\n" << std::flush;
+  std::map<int, std::string> path_of;
+  for (const std::string& path : command_line::paths(argc, argv, usage)) {
+    try {
+      path_of[instance.add_watch(path.c_str(), IN_ALL_EVENTS)] = inotify::quoted(path);
+    } catch (const std::exception& error) {
+      command_line::complain(error);
+    }
+  }
+  if (path_of.empty()) return 1;
+
+  const inotify::InterruptOnSignal guard(instance, {SIGINT, SIGTERM});
+  std::cout << "watching " << path_of.size() << " paths; change one of them\n";
+  command_line::flush();
 
   alignas(inotify_event) std::array<std::byte, 16 * 1024> buffer;
-  while (!path_of.empty()) {
+  std::size_t count = 0;
+  while (guard.signal() == 0 && !path_of.empty()) {
     instance.wait();
     for (const inotify::RawEvent& event : instance.read(buffer)) {
+      ++count;
       if ((event.mask & IN_Q_OVERFLOW) != 0) {  // the only event that concerns no watch
         std::cout << "events were lost\n";
         continue;
@@ -38,9 +52,11 @@ int main(int argc, char** argv) try {
                 << inotify::quoted(event.name) << '\n';
       if ((event.mask & IN_IGNORED) != 0) path_of.erase(event.wd);  // the watch is gone
     }
-    std::cout.flush();
+    command_line::flush();
   }
+  std::cout << count << " events\n";
+  command_line::flush();
 } catch (const std::exception& error) {
-  std::cerr << error.what() << '\n';
+  command_line::complain(error);
   return 1;
 }

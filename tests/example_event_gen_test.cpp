@@ -12,14 +12,14 @@ using test::TempDir;
 TEST(ExampleEventGen, TellsEventsTicksAndEndsWithCtrlC) {
   const TempDir dir;
   Example example("event_gen", {dir.str()});
-  ASSERT_TRUE(example.prints("watching 1 path"));
+  ASSERT_TRUE(example.prints("watching 1 directory"));
   test::write_file(dir / "file");
   EXPECT_TRUE(
       example.prints("PATH=[\"" + dir.str() + "\"] FILENAME=[\"file\"] EVENT_TYPES=[IN_CREATE]"));
   EXPECT_TRUE(example.prints("EVENT_TYPES=[IN_CLOSE_WRITE]"));
   EXPECT_TRUE(example.prints("nothing to do"));
   example.interrupt();
-  EXPECT_TRUE(example.prints("done"));
+  EXPECT_TRUE(example.prints(" events\n"));
   EXPECT_EQ(example.exit_status(), 0) << example.printed();
 }
 
@@ -27,7 +27,7 @@ TEST(ExampleEventGen, TellsEventsTicksAndEndsWithCtrlC) {
 TEST(ExampleEventGen, QuotesNames) {
   const TempDir dir;
   Example example("event_gen", {dir.str()});
-  ASSERT_TRUE(example.prints("watching 1 path"));
+  ASSERT_TRUE(example.prints("watching 1 directory"));
   test::write_file(dir / "\x1b]0;owned\x07\n\xc2\x9b");
   EXPECT_TRUE(example.prints(R"(FILENAME=["\033]0;owned\007\n\302\233"])"));
   EXPECT_EQ(example.printed().find('\x1b'), std::string::npos);
@@ -35,9 +35,9 @@ TEST(ExampleEventGen, QuotesNames) {
 
 TEST(ExampleEventGen, EndsAfterAQuietTime) {
   const TempDir dir;
-  Example example("event_gen", {dir.str(), "1"});
+  Example example("event_gen", {"-t", "1", dir.str()});
   EXPECT_EQ(example.exit_status(), 0) << example.printed();
-  EXPECT_NE(example.printed().find("done"), std::string::npos) << example.printed();
+  EXPECT_NE(example.printed().find("0 events"), std::string::npos) << example.printed();
 }
 
 TEST(ExampleEventGen, EndsWhenThePathIsDeleted) {

@@ -17,7 +17,7 @@ class ExampleHandler : public ::testing::Test {
 TEST_F(ExampleHandler, PrintsAndCountsWhatIsWantedAndEndsWithCtrlC) {
   Example example("handler", {dir_.str(), dir_ / "missing"});
   ASSERT_TRUE(example.prints("missing"));
-  ASSERT_TRUE(example.prints("watching 1 directories"));
+  ASSERT_TRUE(example.prints("watching 1 directory;"));
   test::write_file(dir_ / ".hidden");
   test::write_file(dir_ / "backup~");
   test::write_file(dir_ / "file");
@@ -27,7 +27,7 @@ TEST_F(ExampleHandler, PrintsAndCountsWhatIsWantedAndEndsWithCtrlC) {
                              "/new name\"\n"));
   example.interrupt();
   EXPECT_EQ(example.exit_status(), 0) << example.printed();
-  EXPECT_NE(example.printed().find("\n1 created, 1 written\n"), std::string::npos)
+  EXPECT_NE(example.printed().find("\n1 created, 1 written, 0 not watched\n"), std::string::npos)
       << example.printed();
   EXPECT_EQ(example.printed().find(".hidden"), std::string::npos) << example.printed();
   EXPECT_EQ(example.printed().find("backup~"), std::string::npos) << example.printed();

@@ -27,7 +27,7 @@ TEST(ExampleStats, CountsLiveAndAtTheEnd) {
   std::filesystem::create_directory(dir / "before");
   Example example("stats", {dir.str(), dir / "missing"});
   ASSERT_TRUE(example.prints("missing"));  // bad paths are reported and skipped
-  ASSERT_TRUE(example.prints("watching 2 directories\n"));
+  ASSERT_TRUE(example.prints("watching 2 directories;"));
   for (const char* name : {"before/1", "before/2", "3"}) test::write_file(dir / name);
   ASSERT_TRUE(example.prints(" in 2 directories\n"));
   ASSERT_TRUE(example.prints("IN_CREATE"));

@@ -17,7 +17,7 @@ class ExampleThreaded : public ::testing::Test {
 TEST_F(ExampleThreaded, TellsWhatHappensAndEndsWithCtrlC) {
   Example example("threaded", {dir_.str(), dir_ / "missing"});
   ASSERT_TRUE(example.prints("missing"));
-  ASSERT_TRUE(example.prints("watching 1 directories"));
+  ASSERT_TRUE(example.prints("watching 1 directory;"));
   std::filesystem::create_directories(dir_ / "new/deep");
   EXPECT_TRUE(example.prints("IN_CREATE|IN_ISDIR \"" + dir_.str() + "/new\""));
   EXPECT_TRUE(example.prints("IN_CREATE|IN_ISDIR \"" + dir_.str() + "/new/deep\""));

@@ -18,12 +18,18 @@
 namespace test {
 
 /// An example of this build, started with `arguments`; killed if it still runs at the end. Its
-/// standard output and errors are read together.
+/// standard output and errors are read together. With `script` it is sh(1) that is started, to which
+/// the example is "$0" and its arguments "$@".
 class Example {
  public:
-  explicit Example(const std::string& name, std::vector<std::string> arguments = {}) {
-    const std::string program = std::string(INOTIFY_EXAMPLES_DIR) + '/' + name;
+  explicit Example(const std::string& name, std::vector<std::string> arguments = {},
+                   const std::string& script = {}) {
+    std::string program = std::string(INOTIFY_EXAMPLES_DIR) + '/' + name;
     arguments.insert(arguments.begin(), program);
+    if (!script.empty()) {
+      program = "/bin/sh";
+      arguments.insert(arguments.begin(), {program, "-c", script});
+    }
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
@@ -33,8 +39,17 @@ class Example {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    // As at a terminal: a job in the background of a script ignores SIGINT, and so would the example.
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) ::sigaddset(&signals, signal);
+    ::posix_spawnattr_setsigdefault(&attributes, &signals);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     const int failed =
-        ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), environ);
+        ::posix_spawn(&pid_, program.c_str(), &actions, &attributes, argv.data(), environ);
+    ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     output_ = ends[0];
