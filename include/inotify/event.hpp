@@ -69,8 +69,10 @@ struct Event : EventBits {
   std::string_view path;
   /// `path`/`name`, or `path`. NUL-terminated, as the two below.
   std::string_view fullpath;
-  /// On MOVED_TO: the full old path, when its MOVED_FROM was seen. Not of a directory that was made and
-  /// renamed before an AutoWatcher could watch it: that departs and arrives, and what it holds follows.
+  /// On MOVED_TO: the full old path, when its MOVED_FROM was seen. Not of a directory that an
+  /// AutoWatcher does not watch (it was made and renamed before that could be done, its filter refuses
+  /// it, it is a hole, or was taken out by remove()): that departs and arrives, and if it is watched
+  /// then, what it holds follows.
   std::string_view moved_from;
   /// On MOVED_FROM: the full new path, when it is known: if `moved_from` is set on the other half, and
   /// that was read along with this one.
