@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Fails if a page of this repository (*.md) shows code that does not compile, output that is not what comes
-out, a command that there is not, or a link that leads nowhere.
+out, a command or a name that there is not, or a link that leads nowhere; or if a comment refers to what no page has.
 
     pages.py SOURCE COMPILER [FLAG...]                           all pages; programs are compiled only
     pages.py SOURCE COMPILER [FLAG...] --page FILE               that page alone
@@ -117,6 +117,15 @@ class Pages:
                 self.refuse(page, f"a link to {target}, which there is not")
             elif anchor and anchor not in self.anchors(led_to):
                 self.refuse(page, f"a link to {target}, which has no such anchor")
+
+    def check_mentions(self):
+        """Comments that name a page and a heading: `tests/README.md, "Running them"`."""
+        for file in sorted(self.source.glob("[eist]*/**/*.[ch]pp")):
+            text = re.sub(r"\n *//+ *", " ", file.read_text())
+            for page, heading in re.findall(r'([\w/]*README(?:\.md)?), "([^"]+)"', text):
+                led_to = self.source / (page if page.endswith(".md") else page + ".md")
+                if not led_to.exists() or not re.search(f"^#+ {re.escape(heading)}$", led_to.read_text(), re.M):
+                    self.refuse(os.path.relpath(file, self.source), f'there is no {page}, "{heading}"')
 
     # ---- names
 
@@ -378,6 +387,8 @@ def main(source, *arguments):
             at = arguments.index("--page")
             files = [Path(arguments[at + 1]).resolve()]
             del arguments[at:]
+        else:
+            pages.check_mentions()
         print(check_all(pages, files, arguments), "blocks of", len(files), "pages", flush=True)
     if pages.wrong:
         sys.exit("\n".join(pages.wrong))

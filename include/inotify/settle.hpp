@@ -32,8 +32,8 @@ namespace inotify::inline v0 {
 ///     the other; no DELETE is told. So editors that write a new file and rename it, and those that
 ///     move the old one away first, save with one event.
 ///
-/// The rules of README, "Replaying the stream", hold for what is told, at any moment, as for what was
-/// read: a directory is told before what is in it, with it if need be, and what leaves a place before
+/// The rules of examples/README.md, "Replaying the stream", hold for what is told, at any moment, as for
+/// what was read: a directory is told before what is in it, with it if need be, and what leaves a place before
 /// what takes it. Paths that have nothing to do with one another come in the order in which they settled.
 /// The two halves of a rename stand back to back unless others have to move in between, as in an
 /// exchange. A DELETE may be told of a name that has not been told of: of one that had a file moved

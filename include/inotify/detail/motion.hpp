@@ -23,7 +23,7 @@ namespace inotify::inline v0::detail {
 /// There are two trees: the one the events have come to, and the one that the consumer has been told
 /// of. What they differ in is in motion: a Moving has its place in the one (`now`) and in the other
 /// (`told`), or in one of them alone. Nothing is kept of what they have in common. What is told is the
-/// way from the one to the other by README's rules, "Replaying the stream", however the events went:
+/// way from the one to the other by the rules of examples/README.md, "Replaying the stream", however the events went:
 ///
 /// 1. What has come to be (no `told`) is told by an event that puts it where it is: its CREATE, or
 ///    a MOVED_TO without `moved_from` if it has been renamed since.
