@@ -31,7 +31,7 @@ import tempfile
 import time
 from pathlib import Path
 
-INCLUDES = ["chrono", "filesystem", "functional", "future", "iostream", "string", "thread", "vector",
+INCLUDES = ["chrono", "filesystem", "fstream", "functional", "future", "iostream", "string", "thread", "vector",
             "inotify/inotify.hpp"]
 LANGUAGES = ["cpp", "sh", "cmake", "text"]
 # Names that no header has: CMake's, the originals', and what stands for a user's.
@@ -292,8 +292,8 @@ class Program:
         return self.process.communicate(timeout=DEADLINE)[0]
 
 
-def run(pages, block, command, scratch, environment):
-    """Runs what prints what the block shows, and compares."""
+def run(pages, block, command, scratch, environment, is_part):
+    """Runs what prints what the block shows, and compares. A part ends by itself, README's program with the tree."""
     if not block.commands:
         done = subprocess.run(command, env=environment, text=True, timeout=DEADLINE,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -305,6 +305,8 @@ def run(pages, block, command, scratch, environment):
     try:
         for commands in block.commands.split("\n"):
             program.act(commands, scratch)
+        if is_part:
+            program.process.wait(DEADLINE)
         shutil.rmtree(scratch)  # nothing is watched any more: it ends
         printed = program.output().replace(str(scratch), block.directory)
     finally:
@@ -349,7 +351,7 @@ def check_installed(pages, compiler, libdir, work):
         line = "c++ -std=c++20 parts.cpp -o parts $(pkg-config --cflags --libs --static inotify++)"
         if parts and build(pages, parts[0][0], ["sh", "-c", line], work, environment):
             for number, (block, _) in enumerate(parts):
-                run(pages, block, [work / "parts", str(number)], watched, environment)
+                run(pages, block, [work / "parts", str(number)], watched, environment, True)
     return len(parts)
 
 
@@ -371,7 +373,7 @@ def run_program(pages, program, output, blocks, work, watched, environment, libd
             ways.append((block, ["sh", "-ec", text], directory / "a.out"))
     for block, command, made in ways:
         if build(pages, block, command, directory, environment):
-            run(pages, output, [made], watched, environment)
+            run(pages, output, [made], watched, environment, False)
 
 
 def main(source, *arguments):
