@@ -81,7 +81,7 @@ int main(int argc, char** argv) try {
   handler.stop = [&] { notifier.stop(); };
   const inotify::InterruptOnSignal guard(notifier, {SIGINT, SIGTERM});
   command_line::announce(watcher.size());
-  // The callback has its turn when there is nothing more to read at the moment.
+  // The callback has its turn after each cycle: mostly, when there is nothing more to read at the moment.
   notifier.loop([](inotify::Notifier&) {
     command_line::flush();
     return false;

@@ -2,8 +2,8 @@
 //
 // A thread reads, so that the kernel's queue stays short; this one handles, files and directories
 // apart. Between them is a bounded queue: if the handler falls back by more than 128 events the
-// reader waits for it, the kernel keeps what comes meanwhile, and nothing is lost. Ctrl-C ends the
-// reading; what was queued until then is still handled.
+// reader waits for it, and the kernel keeps what comes meanwhile: 16,384 events by default, and says so
+// if it had to drop some. Ctrl-C ends the reading; what was queued here until then is still handled.
 #include <sys/inotify.h>
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // Problem: watch a handful of known files with the least that can be had.
 //
-// No paths, no tables, no recursion, no allocation. Instance is the descriptor and its system
-// calls, RawEvents the walk over what read(2) returned. What a watch descriptor stands for is for
-// the program to remember; here it is the place of the path on the command line.
+// The library keeps no paths and no table here, and allocates nothing: Instance is the descriptor and
+// its system calls, RawEvents the walk over what read(2) returned. What a watch descriptor stands for
+// is for the program to remember, here in a map.
 #include <sys/inotify.h>
 
 #include <array>
