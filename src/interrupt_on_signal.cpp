@@ -14,7 +14,7 @@
 
 namespace inotify::inline v0 {
 
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free &&
               std::atomic<int>::is_always_lock_free && std::atomic<void*>::is_always_lock_free);
 
 namespace {
@@ -66,8 +66,7 @@ struct InterruptOnSignal::Registry {
     const pid_t process = ::getpid();
     for (const InterruptOnSignal* guard = first; guard != nullptr; guard = guard->next_) {
       auto& mine = const_cast<InterruptOnSignal&>(*guard);  // a handler has no other way to them
-      if (mine.process_ != process || (mine.awaited_.fetch_and(~bit(signal)) & bit(signal)) == 0)
-        continue;
+      if (mine.process_ != process || !mine.takes(signal)) continue;
       int none = 0;
       mine.signal_.compare_exchange_strong(none, signal);
       mine.interrupt_(mine.target_);
@@ -176,27 +175,38 @@ InterruptOnSignal::InterruptOnSignal(Interrupt interrupt, const void* target,
                                      std::initializer_list<int> signals, std::error_code* ec)
     : interrupt_(interrupt), target_(target), process_(::getpid()) {
   std::error_code error;
+  for (const int signal : signals) {
+    if (signal < 1 || signal > Registry::num_signals) {
+      error = make_error(EINVAL);
+    } else {
+      signals_ |= Registry::bit(signal);
+    }
+  }
+  awaited_[0] = static_cast<std::uint32_t>(signals_);
+  awaited_[1] = static_cast<std::uint32_t>(signals_ >> 32);
   {
     const std::lock_guard lock(Registry::mutex);
-    for (const int signal : signals) {
-      const bool is_signal = signal > 0 && signal <= Registry::num_signals;
-      if (!is_signal) error = make_error(EINVAL);
-      if (is_signal) awaited_ |= Registry::bit(signal);
-    }
     Registry::link(*this);
-    for (std::uint64_t left = awaited_; left != 0 && !error; left &= left - 1) {
+    std::uint64_t installed = 0;
+    for (std::uint64_t left = signals_; left != 0 && !error; left &= left - 1) {
       const int signal = std::countr_zero(left) + 1;
       Registry::install(signal, error);
-      if (!error) signals_ |= Registry::bit(signal);
+      if (!error) installed |= Registry::bit(signal);
     }
     if (error) {
-      Registry::uninstall_all(signals_);
-      signals_ = awaited_ = 0;
+      Registry::uninstall_all(installed);
+      signals_ = awaited_[0] = awaited_[1] = 0;
       if (ec == nullptr) Registry::unlink(*this);
     }
   }
   if (ec == nullptr) detail::require(error, "InterruptOnSignal");
   if (ec != nullptr) *ec = error;
+}
+
+// In the signal handler: whether it waits for `signal`, and from now on no more.
+bool InterruptOnSignal::takes(int signal) noexcept {
+  const auto bit = std::uint32_t{1} << ((signal - 1) % 32);
+  return (awaited_[signal <= 32 ? 0 : 1].fetch_and(~bit) & bit) != 0;
 }
 
 InterruptOnSignal::~InterruptOnSignal() {

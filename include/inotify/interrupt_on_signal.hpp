@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <atomic>
 #include <concepts>
 #include <csignal>
@@ -89,12 +90,14 @@ class INOTIFY_API InterruptOnSignal {
 
   InterruptOnSignal(Interrupt interrupt, const void* target, std::initializer_list<int> signals,
                     std::error_code* ec);
+  bool takes(int signal) noexcept;
 
   const Interrupt interrupt_;
   const void* const target_;
   const pid_t process_;
-  std::uint64_t signals_ = 0;                             // bit n - 1: signal n
-  std::atomic<std::uint64_t> awaited_ = 0;                // of them, those that have not come yet
+  std::uint64_t signals_ = 0;  // bit n - 1: signal n
+  // Of them, those that have not come yet. In halves, for not every machine has a lock-free whole.
+  std::array<std::atomic<std::uint32_t>, 2> awaited_{};
   std::atomic<int> signal_ = 0;                           // the first that came
   std::atomic<const InterruptOnSignal*> next_ = nullptr;  // in the list of all guards
 };
