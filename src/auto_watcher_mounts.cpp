@@ -61,7 +61,7 @@ Instance::Wake AutoWatcher::wait(milliseconds timeout, std::error_code& ec) {
   allowance_.begin_timed();
   if (!mounts_.is_open()) return Watcher::wait(timeout, ec);
   bool is_mount = false;
-  const auto wake = instance_.wait_with(mounts_.fd(), is_mount, timeout, ec);
+  const auto wake = instance_.wait_for_more(mounts_.fd(), is_mount, timeout, ec);
   if (is_mount) mounts_due_ = true;
   if (!mounts_due_ && !ec) entered_.clear();
   has_waited_ = !ec;

@@ -163,15 +163,18 @@ Instance::Wake Instance::wait(std::chrono::milliseconds timeout) {
 }
 
 Instance::Wake Instance::wait(std::chrono::milliseconds timeout, std::error_code& ec) noexcept {
-  bool is_urgent = false;
-  return wait_with(-1, is_urgent, timeout, ec);
-}
-
-Instance::Wake Instance::wait_with(int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
-                                   std::error_code& ec) noexcept {
-  if (is_open()) return waker_.wait(fileno(), urgent, is_urgent, timeout, ec);
+  if (is_open()) return waker_.wait(fileno(), timeout, ec);
   ec = make_error(EBADF);  // poll(2) would ignore a negative descriptor and wait for ever
   return Wake::timeout;
+}
+
+Instance::Wake Instance::wait_for_more(int urgent, bool& is_urgent,
+                                       std::chrono::milliseconds timeout,
+                                       std::error_code& ec) noexcept {
+  if (!is_open()) return wait(timeout, ec);
+  if (timeout > std::chrono::milliseconds::zero())
+    return waker_.wait_for_more(fileno(), urgent, is_urgent, timeout, ec);
+  return waker_.wait(fileno(), urgent, is_urgent, timeout, ec);
 }
 
 }  // namespace inotify::inline v0

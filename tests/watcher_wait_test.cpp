@@ -39,6 +39,8 @@ using Watchers = testing::Types<Watcher, AutoWatcher>;
 TYPED_TEST_SUITE(WaitOf, Watchers);
 
 TYPED_TEST(WaitOf, AnEventThatIsWaitedForTakesTwoSystemCalls) {
+  this->create("the first wait makes what it sleeps in, and looks at the mounts");
+  EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
   for (int i = 0; i < 3; ++i) {
     int polls = 0;
     int reads = 0;
@@ -117,6 +119,50 @@ TYPED_TEST(WaitOf, AnInterruptIsForAReadThatHasNothingToReturn) {
     EXPECT_TRUE(this->watcher_.read(1ms).empty());
     EXPECT_FALSE(this->watcher_.interrupted());
   }
+}
+
+// A wait is told once of what has come: who goes away without reading it must be told again.
+TYPED_TEST(WaitOf, WhatCameWithAnInterruptIsReadTheNextTime) {
+  for (int i = 0; i < 3; ++i) {
+    {
+      const Fault arrival(Call::poll, [&](int nth) {
+        this->watcher_.interrupt();
+        if (nth == 2) this->create(std::to_string(i));  // when it has found nothing to return
+      });
+      EXPECT_TRUE(this->watcher_.read(1h).empty());
+      EXPECT_TRUE(this->watcher_.interrupted());
+    }
+    EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+  }
+}
+
+TYPED_TEST(WaitOf, WhatCameWhenAnInterruptWasTakenBackIsReadTheNextTime) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(this->watcher_.read(1ms).empty());
+    this->create(std::to_string(i));
+    this->watcher_.interrupt();
+    EXPECT_TRUE(this->watcher_.clear_interrupt());
+    EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+  }
+}
+
+TYPED_TEST(WaitOf, AWatcherThatHasWaitedCanBeMoved) {
+  EXPECT_TRUE(this->watcher_.read(1ms).empty());
+  auto moved = std::move(this->watcher_);
+  this->create("a");
+  EXPECT_EQ(moved.read(1h).size(), 1U);
+  const Fault arrival(Call::poll, [&](int /*nth*/) { this->create("b"); });
+  EXPECT_EQ(moved.read(1h).size(), 1U);
+}
+
+TYPED_TEST(WaitOf, WithoutADescriptorToSleepInItWaitsAllTheSame) {
+  const Fault none(Call::epoll_create, EMFILE, 1, test::for_ever);
+  for (int i = 0; i < 3; ++i) {
+    const Fault arrival(Call::poll, [&](int /*nth*/) { this->create(std::to_string(i)); });
+    EXPECT_EQ(this->watcher_.read(1h).size(), 1U);
+    EXPECT_TRUE(this->watcher_.read(1ms).empty());
+  }
+  EXPECT_EQ(none.hits(), 6);
 }
 
 TYPED_TEST(WaitOf, ASignalDoesNotEndIt) {

@@ -107,9 +107,10 @@ class INOTIFY_API Instance {
 
  private:
   friend class AutoWatcher;
-  // wait() for another descriptor as well: see Waker.
-  Wake wait_with(int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
-                 std::error_code& ec) noexcept;
+  friend class Watcher;
+  // wait() for another descriptor as well, and, if it may sleep, for who reads all there is: see Waker.
+  Wake wait_for_more(int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
+                     std::error_code& ec) noexcept;
 
   Instance(detail::UniqueFd fd, detail::Waker waker) noexcept
       : fd_(std::move(fd)), waker_(std::move(waker)) {}

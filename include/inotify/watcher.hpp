@@ -258,7 +258,8 @@ class INOTIFY_API Watcher {
 
   /// Waits until collect() may find something.
   virtual Instance::Wake wait(milliseconds timeout, std::error_code& ec) {
-    return instance_.wait(timeout, ec);
+    bool is_urgent = false;
+    return instance_.wait_for_more(-1, is_urgent, timeout, ec);
   }
 
   /// Asks the kernel for a watch with that mask, and returns its descriptor; for the same object each

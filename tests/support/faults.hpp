@@ -19,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -235,6 +236,15 @@ int poll(pollfd* fds, nfds_t count, int timeout) {
   timespec* end = timeout < 0 ? nullptr : &time;
   return static_cast<int>(
       test::Fault::forward(test::Call::poll, SYS_ppoll, fds, count, end, nullptr, 0));
+}
+
+// One that sleeps is another way to poll.
+int epoll_wait(int set, epoll_event* events, int count, int timeout) {
+  if (timeout == 0)
+    return static_cast<int>(
+        ::syscall(SYS_epoll_pwait, set, events, count, timeout, nullptr, _NSIG / 8));
+  return static_cast<int>(test::Fault::forward(test::Call::poll, SYS_epoll_pwait, set, events,
+                                               count, timeout, nullptr, _NSIG / 8));
 }
 
 ssize_t read(int fd, void* buffer, std::size_t size) {

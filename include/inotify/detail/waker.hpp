@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <system_error>
 #include <utility>
 
@@ -32,14 +33,32 @@ class Waker {
   Wake wait(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
             std::error_code& ec) const noexcept;
 
+  /// The same for who reads `fd` alone, and until nothing is left, between any two of these waits: it ends
+  /// once for what has come since the last one, and that is cheaper. It sleeps in an epoll set, where `fd`
+  /// is told by its edge, so that neither the way to sleep nor the way back asks each descriptor [57].
+  /// Without a descriptor for the set it is wait(). `urgent` may be said to be ready when it is not.
+  Wake wait_for_more(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
+                     std::error_code& ec) noexcept;
+
   /// Ends a wait() of another thread, or the next one. Async-signal-safe. Exported, for inline functions
   /// of public classes call it.
   INOTIFY_API void interrupt() const noexcept;
 
-  void reset() noexcept { fd_.reset(); }
+  void reset() noexcept {
+    fd_.reset();
+    set_.reset();
+  }
 
  private:
+  enum Source : std::uint32_t { interrupts, more, urgency };
+
+  bool make_set(int fd, int urgent) noexcept;
+  bool put(int operation, int fd, std::uint32_t events, Source source) const noexcept;
+  void take_interrupts() const noexcept;
+
   UniqueFd fd_;
+  UniqueFd set_;     // once wait_for_more() was called: of fd_, `fd` and `urgent`
+  int urgent_ = -1;  // of set_
 };
 
 }  // namespace inotify::inline v0::detail
