@@ -204,6 +204,12 @@ class INOTIFY_API AutoWatcher : public Watcher {
   using Watcher::remove_path;
   void remove_path(const std::filesystem::path& path, std::error_code& ec) override;
 
+  /// Removes each root and each path added by add() that is `path` or below it. Of a root it is the same
+  /// as to remove that, and the roots in its tree. If `path` is a directory of a tree that goes on above
+  /// it, it and all below is no longer watched, until it is renamed or the tree is walked again.
+  using Watcher::remove_all;
+  std::size_t remove_all(const std::filesystem::path& path, std::error_code& ec) override;
+
   /// Tries again to watch the directories that could not be watched (see above), and returns how many
   /// still cannot. What is found is reported by the next read(), and so is a cause that has changed.
   std::size_t retry_holes();

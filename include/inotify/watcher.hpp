@@ -182,6 +182,13 @@ class INOTIFY_API Watcher {
   virtual void remove_path(const std::filesystem::path& path);
   virtual void remove_path(const std::filesystem::path& path, std::error_code& ec);
 
+  /// The reverse of add_all: remove_path for each path that is watched at `path` or below it, as
+  /// watches() lists them; `path` itself need not be watched. Returns how many there were. What has
+  /// another name elsewhere is still watched, and reported under that. Errors: ENOENT, there is none.
+  /// Source: pyinotify, rm_watch(wd, rec=True).
+  std::size_t remove_all(const std::filesystem::path& path);
+  virtual std::size_t remove_all(const std::filesystem::path& path, std::error_code& ec);
+
   // ---- what is known
 
   /// The watch of a path, if it is watched.
@@ -279,6 +286,10 @@ class INOTIFY_API Watcher {
                 std::error_code& ec);
   int keep_watch(const Setter& set, const std::filesystem::path& path, int wd, Mask mask,
                  std::error_code& ec);
+
+  /// The nodes with a watch that are `path` or below it, parents first. Errors: ENOENT if there is none.
+  [[nodiscard]] std::vector<detail::NodeId> watched_below(const std::filesystem::path& path,
+                                                          std::error_code& ec) const;
 
   /// The watches in the table that the kernel does not have; none if that is not to be known.
   [[nodiscard]] std::vector<int> dead_watches(std::error_code& ec) const;
