@@ -35,7 +35,7 @@ std::span<const Event> BatchReader::read(milliseconds timeout, std::error_code& 
     if (!watcher_->is_open() || (deadline.is_endless() && watcher_->empty()))
       return watcher_->read(ec);
     // What has gathered may be more than one batch; the rest of it has waited long enough.
-    const bool is_rest = watcher_->is_behind();
+    const bool is_rest = watcher_->has_pending();
     const Wake wake = is_rest ? wait(-1, milliseconds::zero(), ec) : gather(deadline.left(), ec);
     if (ec) return {};
     const auto events = watcher_->read(milliseconds::zero(), ec);

@@ -51,7 +51,7 @@ Notifier::Cycle Notifier::cycle() {
   if (!kept_.empty()) return deliver_kept() ? Cycle::done : Cycle::stopped;
   const bool is_hopeless = watcher_.empty() && detail::Deadline(options_.timeout).is_endless();
   // What is left of what had gathered waits no longer.
-  const bool waits = !watcher_.is_behind();
+  const bool waits = !watcher_.has_pending();
   if (waits && !gather(is_hopeless ? milliseconds::zero() : options_.timeout))
     return Cycle::stopped;
   for (int batch = 0; batch < max_batches; ++batch) {
@@ -60,7 +60,7 @@ Notifier::Cycle Notifier::cycle() {
       return batch == 0 && is_hopeless ? Cycle::nothing_watched : Cycle::done;
     }
     if (!take(events)) return Cycle::stopped;
-    if (!watcher_.is_behind()) break;
+    if (!watcher_.has_pending()) break;
   }
   return Cycle::done;
 }

@@ -238,9 +238,9 @@ std::span<const Event> Watcher::read(milliseconds timeout) {
 std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) {
   ec.clear();
   interrupted_ = false;
-  // Of a watcher that was moved away nothing is left to return, whatever it had kept.
-  if (const std::size_t kept = std::min(std::exchange(kept_, 0), delivered_.size()); kept > 0)
-    return delivered_.events().last(kept);
+  const std::size_t kept = num_kept();
+  kept_ = 0;
+  if (kept > 0) return delivered_.events().last(kept);
   if (!is_behind_ && batch_.empty()) give_back();
   const auto wait = [&](milliseconds limit) {
     const Instance::Wake wake = this->wait(limit, ec);
@@ -292,7 +292,7 @@ const Event* Watcher::next(milliseconds timeout) {
 }
 
 const Event* Watcher::next(milliseconds timeout, std::error_code& ec) {
-  if (kept_ == 0) {
+  if (num_kept() == 0) {
     const Instance::Wake wake = wait(milliseconds::zero(), ec);
     interrupted_ = wake == Instance::Wake::interrupt;
     if (ec || interrupted_) return nullptr;

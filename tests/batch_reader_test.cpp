@@ -96,12 +96,25 @@ TYPED_TEST(BatchReaderOf, InterruptIsNoticedThoughMoreIsQueuedThanItReturns) {
   BatchReader reader(this->watcher, {.longest_wait = 0ms});
   make_files(this->dir, 3'000, "a-name-of-more-than-sixteen-bytes-");
   EXPECT_FALSE(reader.read().empty());
-  ASSERT_TRUE(this->watcher.is_behind());
+  ASSERT_TRUE(this->watcher.has_pending());
   reader.interrupt();
-  while (this->watcher.is_behind()) EXPECT_FALSE(reader.read().empty());
+  while (this->watcher.has_pending()) EXPECT_FALSE(reader.read().empty());
   EXPECT_TRUE(reader.read(0ms).empty());
   make_files(this->dir, 1, "last");
   EXPECT_EQ(reader.read(1h).size(), 1U) << "what had ended the read of a rest is over";
+}
+
+TYPED_TEST(BatchReaderOf, BeginsWithWhatNextHasLeft) {
+  const test::Watchdog watchdog;
+  BatchReader reader(this->watcher, {.longest_wait = 0ms});
+  make_files(this->dir, 3);
+  ASSERT_EQ(this->watcher.next(0ms)->name, "f0");
+  const auto rest = reader.read();
+  ASSERT_EQ(rest.size(), 2U);
+  EXPECT_EQ(rest[0].name, "f1");
+  EXPECT_EQ(rest[1].name, "f2");
+  make_files(this->dir, 1, "last");
+  EXPECT_EQ(reader.read().size(), 1U);
 }
 
 TYPED_TEST(BatchReaderOf, WithoutAWaitReadsAsTheWatcherDoes) {

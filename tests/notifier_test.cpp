@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/event_gen.hpp>
 #include <inotify/notifier.hpp>
 #include <span>
 #include <stdexcept>
@@ -288,6 +289,22 @@ TYPED_TEST(NotifierTest, AnInterruptOfTheWatcherMeansNothing) {
   this->create("a");
   notifier.loop([&](Notifier&) { return !this->seen_.empty(); });
   EXPECT_THAT(this->seen_, ElementsAre("a"));
+}
+
+// What next() has kept cannot be polled for: a loop that waited for the descriptor first would leave
+// it there until something else happens.
+TYPED_TEST(NotifierTest, BeginsWithWhatAnEventGenHasLeft) {
+  for (const char* name : {"a", "b", "c"}) this->create(name);
+  for (const Event* event : inotify::event_gen(this->watcher_)) {
+    this->seen_.emplace_back(event->name);
+    break;
+  }
+  ASSERT_EQ(this->watcher_.num_kept(), 2U);
+  Notifier notifier(this->watcher_, this->note());
+  notifier.loop([&](Notifier&) { return this->seen_.size() >= 3; });
+  this->create("d");
+  notifier.loop([&](Notifier&) { return this->seen_.size() >= 4; });
+  EXPECT_THAT(this->seen_, ElementsAre("a", "b", "c", "d"));
 }
 
 // ---- stop() from elsewhere, while nothing happens in the file system

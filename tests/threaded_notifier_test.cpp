@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/event_gen.hpp>
 #include <inotify/notifier.hpp>
 #include <optional>
 #include <stdexcept>
@@ -85,6 +86,20 @@ TEST_F(ThreadedNotifierTest, TheHandlerStopsIt) {
   notifier.start();
   write_file(dir_ / "a");
   EXPECT_EQ(notifier.join(), Ended::stopped);
+}
+
+TEST_F(ThreadedNotifierTest, BeginsWithWhatAnEventGenHasLeft) {
+  std::vector<std::string> seen;
+  for (const char* name : {"a", "b", "c"}) write_file(dir_ / name);
+  for (const Event* event : inotify::event_gen(watcher_)) {
+    seen.emplace_back(event->name);
+    break;
+  }
+  ThreadedNotifier notifier(watcher_, [&](const Event& event) { seen.emplace_back(event.name); });
+  notifier.start([&](Notifier&) { return seen.size() >= 4; });
+  write_file(dir_ / "d");
+  EXPECT_EQ(notifier.join(), Ended::by_callback);
+  EXPECT_EQ(seen, (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
 TEST_F(ThreadedNotifierTest, CannotBeStartedTwice) {

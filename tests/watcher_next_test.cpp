@@ -48,6 +48,21 @@ TEST_F(WatcherNext, KeepsWhatItHasNotReturned) {
   EXPECT_FALSE(w_.interrupted());
 }
 
+TEST_F(WatcherNext, SaysHowManyItHasKept) {
+  EXPECT_EQ(w_.num_kept(), 0U);
+  create({"a", "b", "c"});
+  ASSERT_NE(w_.next(0ms), nullptr);
+  EXPECT_EQ(w_.num_kept(), 2U);
+  EXPECT_TRUE(w_.has_pending());
+  ASSERT_NE(w_.next(0ms), nullptr);
+  Watcher moved = std::move(w_);
+  EXPECT_EQ(w_.num_kept(), 0U);
+  EXPECT_FALSE(w_.has_pending());
+  EXPECT_EQ(line(moved.next(0ms)), "IN_CREATE c");
+  EXPECT_EQ(moved.num_kept(), 0U);
+  EXPECT_FALSE(moved.has_pending());
+}
+
 TEST_F(WatcherNext, SaysWhetherItWasInterrupted) {
   w_.interrupt();
   EXPECT_EQ(w_.next(0ms), nullptr);

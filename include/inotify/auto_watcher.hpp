@@ -112,7 +112,7 @@ using DirectoryFilter = std::function<bool(const Event&)>;
 /// twice as many directories as the user may have watches (or 4,096). What it could not reach by then is
 /// left to the next read(), which goes on there before it looks at a younger event, or told as a hole. So
 /// a large tree that is moved in is told by several read()s; and if one of more than a second has nothing
-/// to tell, read() returns nothing though there is more: is_behind() says so.
+/// to tell, read() returns nothing though there is more: has_pending() says so.
 ///
 /// fileno() is readable as long as anything is to be delivered. It is not the inotify descriptor;
 /// do not read from it. Needs a mounted /proc. Errors, thread safety: as for Watcher. Source:

@@ -1,6 +1,7 @@
 // Watch files and directories; read events that carry their paths.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <concepts>
@@ -82,7 +83,7 @@ class WalkRange;
 ///
 /// When memory runs out, std::bad_alloc comes out, of the forms with std::error_code& as well. Nothing
 /// is leaked, and the next call goes on: what was read and could not be told is kept for the next
-/// read(), which is to be called before fileno() is waited for (see is_behind()). close(), moves and
+/// read(), which is to be called before fileno() is waited for (see has_pending()). close(), moves and
 /// destructors never fail.
 ///
 /// Thread safety: interrupt() from any thread and from a signal handler; everything else from one
@@ -225,8 +226,8 @@ class INOTIFY_API Watcher {
   /// interrupted(). What it has not returned yet is kept: the next read() begins with that.
   ///
   /// interrupt() is noticed before it reads, even if it would not block, so it ends a loop over
-  /// next() on the busiest tree. fileno() and readable() do not tell of what is kept: before you
-  /// poll, take it with next(0ms) or read(0ms). Errors: as for read().
+  /// next() on the busiest tree. fileno() does not tell of what is kept, has_pending() does: before
+  /// you poll, take it with next(0ms) or read(0ms). Errors: as for read().
   const Event* next(milliseconds timeout);
   const Event* next(milliseconds timeout, std::error_code& ec);
 
@@ -236,12 +237,21 @@ class INOTIFY_API Watcher {
   /// Takes back an interrupt() that has not ended anything yet; whether there was one.
   bool clear_interrupt() noexcept;
 
-  /// Whether a read() may find something though nothing comes any more: what did not fit into the last
-  /// batch, above all. Take that before you let more gather, or wait for an edge of fileno(). It does not
-  /// tell of what next() has kept.
-  [[nodiscard]] bool is_behind() const noexcept { return is_behind_ && is_open(); }
+  /// How many events next() returns without reading: what the last read(2) has brought beyond them.
+  [[nodiscard]] std::size_t num_kept() const noexcept {
+    return std::min(kept_, delivered_.size());  // nothing, of a watcher that was moved away
+  }
 
-  /// Bytes that a read would take now: a measure for Threshold. Errors: EBADF.
+  /// Whether a read() may find something though nothing comes any more: what next() has kept, or what
+  /// did not fit into the last batch. Take that before you let more gather, or wait for fileno().
+  [[nodiscard]] bool has_pending() const noexcept {
+    return (is_behind_ || num_kept() > 0) && is_open();
+  }
+  /// The same, by its old name.
+  [[nodiscard]] bool is_behind() const noexcept { return has_pending(); }
+
+  /// Bytes that a read would take now, but for what next() has kept: a measure for Threshold. Errors:
+  /// EBADF.
   [[nodiscard]] virtual std::size_t readable() const;
 
   /// Ends a blocked read() in another thread, or the next one that would block. Async-signal-safe.
