@@ -2,6 +2,8 @@
 
 #include <ostream>
 
+#include <inotify/detail/event_order.hpp>
+
 namespace inotify::inline v0 {
 
 Chain EventHandler::handle(const Event& event) {
@@ -47,8 +49,8 @@ Chain EventHandler::handle(const Event& event) {
   Mask left = event.mask ^ is_dir;
   if ((left & (left - 1)) == 0) return call(left, event);  // one bit, as nearly always, or none
   Chain result = Chain::go_on;
-  for (; left != 0; left &= left - 1) {
-    const Mask bit = left & (~left + 1);
+  while (left != 0) {
+    const Mask bit = detail::take_first(left);
     Event part = event;
     part.mask = bit | is_dir;
     if (call(bit, part) == Chain::stop) result = Chain::stop;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -10,6 +9,7 @@
 #include <stdexcept>
 
 #include <inotify/detail/escape.hpp>
+#include <inotify/detail/event_order.hpp>
 #include <inotify/error.hpp>
 
 namespace inotify::inline v0 {
@@ -21,7 +21,7 @@ struct Name {
   std::string_view meaning{};
 };
 
-// One row per bit, lowest first: the order in which decode_mask tells them.
+// One row per bit.
 constexpr std::array<Name, 22> bit_names{{
     {"IN_ACCESS", IN_ACCESS, "the file was read, or executed"},
     {"IN_MODIFY", IN_MODIFY, "the content of the file was changed"},
@@ -113,9 +113,8 @@ std::optional<Mask> parse_words(std::string_view text, std::string_view& unknown
 
 std::vector<std::string> decode_mask(Mask mask) {
   std::vector<std::string> names;
-  for (Mask rest = mask; rest != 0;) {
-    const Mask bit = Mask{1} << std::countr_zero(rest);
-    rest &= ~bit;
+  while (mask != 0) {
+    const Mask bit = detail::take_first(mask);
     const auto it = std::ranges::find(bit_names, bit, &Name::mask);
     names.push_back(it != bit_names.end() ? std::string(it->text) : hex(bit));
   }

@@ -38,8 +38,8 @@ std::error_code Watcher::check(const std::filesystem::path& path, Mask mask) noe
   return valid && whole ? std::error_code{} : make_error(EINVAL);
 }
 
-void Watcher::throw_add_error(const std::filesystem::path& path, Mask mask, std::error_code ec) {
-  std::string call = "add";
+void Watcher::throw_add_error(std::string call, const std::filesystem::path& path, Mask mask,
+                              std::error_code ec) {
   if ((mask & ~known_bits) != 0) {
     call += ": the mask " + to_string(mask) + " has a bit that inotify does not know";
   } else if ((mask & IN_ALL_EVENTS) == 0) {
@@ -50,14 +50,14 @@ void Watcher::throw_add_error(const std::filesystem::path& path, Mask mask, std:
 
 void Watcher::fail_root(const std::filesystem::path& path, Mask mask, std::error_code ec,
                         const OnError& onerror) {
-  if (!onerror) throw_add_error(path, mask, ec);
+  if (!onerror) throw_add_error("add_all", path, mask, ec);
   onerror(detail::PathError("inotify: add_all", path, ec));
 }
 
 int Watcher::add(const std::filesystem::path& path, Mask mask) {
   std::error_code ec;
   const int wd = add(path, mask, ec);
-  if (ec) throw_add_error(path, mask, ec);
+  if (ec) throw_add_error("add", path, mask, ec);
   return wd;
 }
 

@@ -46,7 +46,7 @@ class Border : public test::ContractTest {
 };
 
 // What a listing reports of a regular file.
-std::string found(const std::string& path) { return "~CLOSE_WRITE|CREATE " + path; }
+std::string found(const std::string& path) { return "~CREATE|CLOSE_WRITE " + path; }
 
 // ---- A5: moved out
 

@@ -229,7 +229,7 @@ TEST_F(FilterTest, A13_RenamedFromRefusedToAccepted) {
   EXPECT_THAT(told(), testing::UnorderedElementsAreArray(
                           {"IN_MOVED_FROM|IN_ISDIR no", "IN_MOVED_TO|IN_ISDIR yes",
                            "synthetic IN_CREATE|IN_ISDIR yes/deep",
-                           "synthetic IN_CLOSE_WRITE|IN_CREATE yes/f"}));
+                           "synthetic IN_CREATE|IN_CLOSE_WRITE yes/f"}));
   EXPECT_THAT(asked(), ElementsAre("yes", "yes/deep"));
   expect_only_accepted();
 }
@@ -251,7 +251,7 @@ TEST_F(FilterTest, A13_RenamedFromAcceptedToRefused) {
   fs::rename(in("other/no"), in("yes"));
   const test::Lines all = told();
   EXPECT_THAT(all, Contains("IN_MOVED_TO|IN_ISDIR yes"));
-  EXPECT_THAT(all, Contains("synthetic IN_CLOSE_WRITE|IN_CREATE yes/deep/f"));
+  EXPECT_THAT(all, Contains("synthetic IN_CREATE|IN_CLOSE_WRITE yes/deep/f"));
   expect_only_accepted();
 }
 

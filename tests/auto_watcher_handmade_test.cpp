@@ -72,7 +72,7 @@ using Lines = std::vector<std::string>;
 using Stream = std::vector<Bytes>;  // an event each
 
 // What a listing reports of a regular file.
-std::string found(const std::string& path) { return "~CLOSE_WRITE|CREATE " + path; }
+std::string found(const std::string& path) { return "~CREATE|CLOSE_WRITE " + path; }
 
 /// Stands between the kernel and the watcher of a contract, as long as it lives.
 class Feed {

@@ -106,8 +106,8 @@ class HealingTest : public testing::Test {
 };
 
 const auto content_of_closed = UnorderedElementsAre(
-    "synthetic IN_CLOSE_WRITE|IN_CREATE closed/f", "synthetic IN_CREATE|IN_ISDIR closed/inner",
-    "synthetic IN_CLOSE_WRITE|IN_CREATE closed/inner/g");
+    "synthetic IN_CREATE|IN_CLOSE_WRITE closed/f", "synthetic IN_CREATE|IN_ISDIR closed/inner",
+    "synthetic IN_CREATE|IN_CLOSE_WRITE closed/inner/g");
 
 TEST_F(HealingTest, A17_AHoleHealsWhenItMayBeRead) {
   as_nobody([&] {
@@ -198,9 +198,9 @@ TEST_F(HealingTest, A17_AHoleHealsLevelByLevel) {
     told();
     EXPECT_EQ(::chmod(in("closed").c_str(), 0400), 0);
     // What cannot be looked up may be a directory.
-    test::Lines readable = {"synthetic IN_CLOSE_WRITE|IN_CREATE closed/f",
+    test::Lines readable = {"synthetic IN_CREATE|IN_CLOSE_WRITE closed/f",
                             "synthetic IN_CREATE|IN_ISDIR closed/inner"};
-    test::Lines later = {"synthetic IN_CLOSE_WRITE|IN_CREATE closed/inner/g"};
+    test::Lines later = {"synthetic IN_CREATE|IN_CLOSE_WRITE closed/inner/g"};
     if (lists_types(root_)) {
       readable.emplace_back("hole closed/inner");
     } else {
@@ -229,7 +229,7 @@ TEST_F(HealingTest, A17_AHoleHealsWhenADirectoryAboveItIsOpened) {
     unshut(in("closed"));
     EXPECT_THAT(told(), IsEmpty()) << "closed/inner is shut";
     unshut(in("closed/inner"));
-    EXPECT_THAT(told(), ElementsAre("synthetic IN_CLOSE_WRITE|IN_CREATE closed/inner/new/f"));
+    EXPECT_THAT(told(), ElementsAre("synthetic IN_CREATE|IN_CLOSE_WRITE closed/inner/new/f"));
     expect_whole();
   });
 }
@@ -269,7 +269,7 @@ TEST_F(HealingTest, A17_AHoleHealsWhenADirectoryAboveItIsMoved) {
     done.take();
     EXPECT_THAT(told(), ElementsAre("IN_MOVED_FROM|IN_ISDIR closed/inner to open/inner",
                                     "IN_MOVED_TO|IN_ISDIR open/inner from closed/inner",
-                                    "synthetic IN_CLOSE_WRITE|IN_CREATE open/inner/new/f"));
+                                    "synthetic IN_CREATE|IN_CLOSE_WRITE open/inner/new/f"));
     unshut(in("closed"));
     EXPECT_THAT(told(), IsEmpty());
     expect_whole();
@@ -321,7 +321,7 @@ TEST_F(HealingTest, A17_AddAllOnceMoreReportsWhatAHealedHoleHolds) {
     told();
     unshut(in("closed"));
     watcher_->add_all(root_, mask | IN_ATTRIB);
-    EXPECT_THAT(told(), Contains("synthetic IN_CLOSE_WRITE|IN_CREATE closed/inner/g"));
+    EXPECT_THAT(told(), Contains("synthetic IN_CREATE|IN_CLOSE_WRITE closed/inner/g"));
     expect_whole();
   });
 }

@@ -208,7 +208,7 @@ TEST_F(HoleTest, A8_AHoleIsNamedOnceAndItsFieldsAreSet) {
 }
 
 TEST_F(HoleTest, A8_AHealedHoleReportsItsContent) {
-  with_hole([&](Probe& watcher) { heal(watcher, {"synthetic IN_CLOSE_WRITE|IN_CREATE hole/f"}); });
+  with_hole([&](Probe& watcher) { heal(watcher, {"synthetic IN_CREATE|IN_CLOSE_WRITE hole/f"}); });
 }
 
 // "What is found is reported by the next read(), as is a cause that has changed": the same cause is old news.
@@ -217,7 +217,7 @@ TEST_F(HoleTest, A8_AHoleThatStaysOneIsNotNamedAgain) {
     EXPECT_EQ(watcher.retry_holes(), 1U);
     EXPECT_EQ(watcher.retry_holes(), 1U);
     EXPECT_THAT(test::lines(test::drain(watcher), root_), IsEmpty());
-    heal(watcher, {"synthetic IN_CLOSE_WRITE|IN_CREATE hole/f"});
+    heal(watcher, {"synthetic IN_CREATE|IN_CLOSE_WRITE hole/f"});
   });
 }
 
@@ -229,7 +229,7 @@ TEST_F(HoleTest, A8_AHoleThatIsRenamedIsNamedAnew) {
                                                       "IN_MOVED_TO|IN_ISDIR hole2", "hole hole2"));
     EXPECT_EQ(watcher.retry_holes(), 1U);
     test::drain(watcher);
-    heal(watcher, {"synthetic IN_CLOSE_WRITE|IN_CREATE hole2/f"});
+    heal(watcher, {"synthetic IN_CREATE|IN_CLOSE_WRITE hole2/f"});
   });
 }
 
@@ -245,8 +245,8 @@ TEST_F(HoleTest, A8_AHoleInARenamedDirectoryHealsUnderItsNewName) {
     test::limit_watches(100);
     EXPECT_EQ(watcher.retry_holes(), 0U);
     EXPECT_THAT(test::lines(test::drain(watcher), root_),
-                UnorderedElementsAre("synthetic IN_CLOSE_WRITE|IN_CREATE hole/f",
-                                     "synthetic IN_CLOSE_WRITE|IN_CREATE moved/inner/f"));
+                UnorderedElementsAre("synthetic IN_CREATE|IN_CLOSE_WRITE hole/f",
+                                     "synthetic IN_CREATE|IN_CLOSE_WRITE moved/inner/f"));
     expect_whole(watcher, root_);
   });
 }
@@ -406,7 +406,7 @@ TEST_F(ClosedTest, A8_AnUnreadableDirectoryInAddAllIsNamed) {
     unshut();
     EXPECT_EQ(watcher.retry_holes(), 0U);
     EXPECT_THAT(test::lines(test::drain(watcher), root_),
-                UnorderedElementsAre("synthetic IN_CLOSE_WRITE|IN_CREATE closed/f",
+                UnorderedElementsAre("synthetic IN_CREATE|IN_CLOSE_WRITE closed/f",
                                      "synthetic IN_CREATE|IN_ISDIR closed/inner"));
     expect_whole(watcher, root_);
   });
@@ -459,7 +459,7 @@ TEST_F(ClosedTest, A8_ADirectoryThatIsCreatedUnreadableIsNamed) {
     test::write_file(root_ + "/open/shut/f");
     EXPECT_EQ(watcher.retry_holes(), 0U);
     EXPECT_THAT(test::lines(test::drain(watcher), root_),
-                ElementsAre("synthetic IN_CLOSE_WRITE|IN_CREATE open/shut/f"));
+                ElementsAre("synthetic IN_CREATE|IN_CLOSE_WRITE open/shut/f"));
     expect_whole(watcher, root_);
   });
 }
@@ -554,7 +554,7 @@ TEST(AutoWatcherHolesTest, A8_DescriptorsUsedUp) {
     EXPECT_THAT(message, AllOf(HasSubstr("RLIMIT_NOFILE"), HasSubstr("64")));
     EXPECT_EQ(watcher.retry_holes(), 0U);
     EXPECT_THAT(test::lines(test::drain(watcher), root),
-                ElementsAre("synthetic IN_CLOSE_WRITE|IN_CREATE a/f"));
+                ElementsAre("synthetic IN_CREATE|IN_CLOSE_WRITE a/f"));
     expect_whole(watcher, root);
   });
 }

@@ -150,7 +150,7 @@ TEST_F(OverflowTest, A10_WhatIsQueuedBeforeTheGapIsNotToldAfterIt) {
   EXPECT_EQ(test::line(told[0], root_), "IN_CREATE first");
   EXPECT_THAT(lines(after_overflow(told), root_),
               UnorderedElementsAre("synthetic IN_CREATE|IN_ISDIR a",
-                                   "synthetic IN_CLOSE_WRITE|IN_CREATE a/overrun1"));
+                                   "synthetic IN_CREATE|IN_CLOSE_WRITE a/overrun1"));
   test::apply(replay, told);
   EXPECT_EQ(test::difference(replay.tree(), test::tree_on_disk(root_)), "");
 }

@@ -50,7 +50,7 @@ using Lines = std::vector<std::string>;
 class Rename : public test::ContractTest {};
 
 // What a listing reports of a regular file.
-std::string found(const std::string& path) { return "~CLOSE_WRITE|CREATE " + path; }
+std::string found(const std::string& path) { return "~CREATE|CLOSE_WRITE " + path; }
 
 // What a rename is told as.
 Lines renamed(const std::string& from, const std::string& to) {

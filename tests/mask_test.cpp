@@ -61,15 +61,24 @@ TEST(Mask, EveryBitOfTheManPageHasItsName) {
   }
 }
 
-TEST(Mask, DecodesFromTheLowestBitUp) {
+TEST(Mask, DecodesInTheOrderInWhichItHappens) {
   EXPECT_THAT(decode_mask(0), IsEmpty());
+  // What touch(1) does to a new file, one event each: as PyInotify's documentation shows it.
+  EXPECT_THAT(decode_mask(IN_CREATE | IN_OPEN | IN_ATTRIB | IN_CLOSE_WRITE),
+              ElementsAre("IN_CREATE", "IN_OPEN", "IN_ATTRIB", "IN_CLOSE_WRITE"));
+  EXPECT_EQ(inotify::to_string(IN_CLOSE_WRITE | IN_MODIFY | IN_ACCESS | IN_OPEN | IN_CREATE),
+            "IN_CREATE|IN_OPEN|IN_ACCESS|IN_MODIFY|IN_CLOSE_WRITE");
+  EXPECT_EQ(inotify::to_string(IN_DELETE | IN_MOVE | IN_CLOSE_NOWRITE | IN_ISDIR),
+            "IN_CLOSE_NOWRITE|IN_MOVED_FROM|IN_MOVED_TO|IN_DELETE|IN_ISDIR");
+  EXPECT_EQ(inotify::to_string(IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF),
+            "IN_MOVE_SELF|IN_DELETE_SELF|IN_UNMOUNT|IN_IGNORED");
   EXPECT_THAT(decode_mask(IN_ISDIR | IN_CREATE), ElementsAre("IN_CREATE", "IN_ISDIR"));
   EXPECT_EQ(decode_mask(IN_ALL_EVENTS).size(), 12U);
 }
 
 TEST(Mask, AnUnknownBitIsToldInHexadecimal) {
   EXPECT_THAT(decode_mask(0x10000U | IN_ACCESS), ElementsAre("IN_ACCESS", "0x10000"));
-  EXPECT_EQ(inotify::to_string(0x1000 | IN_IGNORED), "0x1000|IN_IGNORED");
+  EXPECT_EQ(inotify::to_string(0x1000 | IN_IGNORED), "IN_IGNORED|0x1000");
 }
 
 TEST(Mask, IsWrittenAsInC) {

@@ -62,7 +62,7 @@ TEST_F(SettleProgram, DdThatWritesInPieces) {
   NEEDS("dd");
   start();
   run("dd if=/dev/zero bs=4k count=256 of=" + path("in/file"));
-  EXPECT_THAT(settled(), ElementsAre("MODIFY|CLOSE_WRITE|CREATE file"));
+  EXPECT_THAT(settled(), ElementsAre("CREATE|MODIFY|CLOSE_WRITE file"));
 }
 
 TEST_F(SettleProgram, DdThatOverwrites) {
@@ -107,7 +107,7 @@ TEST_F(SettleProgram, CpOfALargeFile) {
                                static_cast<std::uintmax_t>(test::rounds(32)) * 1024 * 1024);
   start();
   run("cp --sparse=never --reflink=never " + path("source") + ' ' + path("in/file"));
-  EXPECT_THAT(settled(), ElementsAre("MODIFY|CLOSE_WRITE|CREATE file"));
+  EXPECT_THAT(settled(), ElementsAre("CREATE|MODIFY|CLOSE_WRITE file"));
 }
 
 // In place, or as a new file while the old one is a backup. A file may have been under the backup's name
@@ -122,7 +122,7 @@ TEST_F(SettleProgram, Vim) {
   test::write_file(dir / "in/file", "old\n");
   start();
   EXPECT_THAT(save("yes"), ElementsAre("MODIFY|CLOSE_WRITE file"));
-  EXPECT_THAT(save("no"), ElementsAre("MODIFY|CLOSE_WRITE|CREATE file", "DELETE file~"));
+  EXPECT_THAT(save("no"), ElementsAre("CREATE|MODIFY|CLOSE_WRITE file", "DELETE file~"));
 }
 
 // A lock file as long as the document is open, a new file beside it, and a rename.
@@ -142,7 +142,7 @@ TEST_F(SettleProgram, ThatWritesAndWritesAndCloses) {
   ASSERT_GE(fd, 0);
   for (int i = 0; i < 1'000; ++i) EXPECT_EQ(::write(fd, "text", 4), 4);
   ::close(fd);
-  EXPECT_THAT(settled(), ElementsAre("MODIFY|CLOSE_WRITE|CREATE file"));
+  EXPECT_THAT(settled(), ElementsAre("CREATE|MODIFY|CLOSE_WRITE file"));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ TEST_F(Settle, TellsAPathOnceNothingHasHappenedToItForAWhile) {
   tree.start();
   write_file(tree / "a", "text");
   EXPECT_THAT(tree.after(199ms), IsEmpty());
-  EXPECT_THAT(tree.after(1ms), ElementsAre("MODIFY|CLOSE_WRITE|CREATE a"));
+  EXPECT_THAT(tree.after(1ms), ElementsAre("CREATE|MODIFY|CLOSE_WRITE a"));
   EXPECT_EQ(tree.motion().size(), 0U);
 }
 
@@ -93,7 +93,7 @@ TEST_F(Settle, TellsAtOnceIfItIsToldAll) {
   write_file(tree / "a");
   tree.read();
   tree.motion().tell_all();
-  EXPECT_THAT(tree.told(), ElementsAre("CLOSE_WRITE|CREATE a"));
+  EXPECT_THAT(tree.told(), ElementsAre("CREATE|CLOSE_WRITE a"));
 }
 
 // ---- a finished file
@@ -110,7 +110,7 @@ TEST_F(SettleFinished, WaitsNoMoreOnceItIsClosed) {
   EXPECT_THAT(tree.after(100ms), IsEmpty());
   file << "whole" << std::flush;
   file.close();
-  EXPECT_THAT(tree.after(0ms), ElementsAre("MODIFY|CLOSE_WRITE|CREATE a"));
+  EXPECT_THAT(tree.after(0ms), ElementsAre("CREATE|MODIFY|CLOSE_WRITE a"));
 }
 
 TEST_F(SettleFinished, WaitsNoMoreOnceItHasItsName) {
@@ -124,7 +124,7 @@ TEST_F(SettleFinished, IsOneThatWasFoundInANewDirectory) {
   tree.start();
   test::make_dirs(tree / "d");
   write_file(tree / "d/a");
-  EXPECT_THAT(tree.after(0ms), ElementsAre("CREATE d/", "~CLOSE_WRITE|CREATE d/a"));
+  EXPECT_THAT(tree.after(0ms), ElementsAre("CREATE d/", "~CREATE|CLOSE_WRITE d/a"));
 }
 
 TEST_F(SettleFinished, IsNoneThatIsStillWrittenTo) {
@@ -201,7 +201,7 @@ TEST_F(Settle, AFileInPlaceOfAnotherIsOneEvent) {
   fs::remove(tree / "a");
   EXPECT_THAT(tree.after(150ms), IsEmpty());
   write_file(tree / "a", "new");
-  EXPECT_THAT(tree.after(200ms), ElementsAre("MODIFY|CLOSE_WRITE|CREATE a"));
+  EXPECT_THAT(tree.after(200ms), ElementsAre("CREATE|MODIFY|CLOSE_WRITE a"));
 }
 
 TEST_F(Settle, AndHasWaitedAsLongAsBoth) {
@@ -214,7 +214,7 @@ TEST_F(Settle, AndHasWaitedAsLongAsBoth) {
     file << "more" << std::flush;
     EXPECT_THAT(tree.after(100ms), IsEmpty());
   }
-  EXPECT_THAT(tree.after(50ms), ElementsAre("MODIFY|CREATE a"));
+  EXPECT_THAT(tree.after(50ms), ElementsAre("CREATE|MODIFY a"));
 }
 
 TEST_F(Settle, AnOldFileThatIsMovedAsideAndDeletedIsReplaced) {
@@ -223,7 +223,7 @@ TEST_F(Settle, AnOldFileThatIsMovedAsideAndDeletedIsReplaced) {
   move(tree / "a", tree / "a~");
   write_file(tree / "a", "new");
   fs::remove(tree / "a~");
-  EXPECT_THAT(tree.after(200ms), testing::Contains("MODIFY|CLOSE_WRITE|CREATE a"));
+  EXPECT_THAT(tree.after(200ms), testing::Contains("CREATE|MODIFY|CLOSE_WRITE a"));
 }
 
 TEST_F(Settle, WhatIsGoneIsToldUnlessSomethingTookItsPlace) {
@@ -264,7 +264,7 @@ TEST_F(Settle, ADirectoryIsToldBeforeWhatIsInIt) {
   tree.after(100ms);
   write_file(tree / "d/e/f");
   EXPECT_THAT(tree.after(100ms), ElementsAre("CREATE d/", "~CREATE d/e/"));
-  EXPECT_THAT(tree.after(100ms), ElementsAre("CLOSE_WRITE|CREATE d/e/f"));
+  EXPECT_THAT(tree.after(100ms), ElementsAre("CREATE|CLOSE_WRITE d/e/f"));
 }
 
 TEST_F(Settle, WhatLeavesADirectoryThatIsDeletedIsToldBefore) {
@@ -297,7 +297,7 @@ TEST_F(Settle, WhatWaitsBelowIsToldBeforeAnOverflow) {
   test::Stream stream;
   stream.add_self(IN_Q_OVERFLOW, tree.dir().str(), -1);
   tree.motion().take(stream.events(), Settled::Motion::Time());
-  EXPECT_THAT(tree.told(), ElementsAre("CLOSE_WRITE|CREATE a", "Q_OVERFLOW " + tree.dir().str()));
+  EXPECT_THAT(tree.told(), ElementsAre("CREATE|CLOSE_WRITE a", "Q_OVERFLOW " + tree.dir().str()));
   EXPECT_EQ(tree.motion().size(), 0U);
 }
 
@@ -310,8 +310,8 @@ TEST_F(Settle, WhatWaitsElsewhereWaitsOn) {
   test::Stream stream;
   stream.hole(tree / "d");
   tree.motion().take(stream.events(), Settled::Motion::Time());
-  EXPECT_THAT(tree.told(), ElementsAre("CLOSE_WRITE|CREATE d/b", " d/ [Permission denied]"));
-  EXPECT_THAT(tree.after(200ms), ElementsAre("CLOSE_WRITE|CREATE a"));
+  EXPECT_THAT(tree.told(), ElementsAre("CREATE|CLOSE_WRITE d/b", " d/ [Permission denied]"));
+  EXPECT_THAT(tree.after(200ms), ElementsAre("CREATE|CLOSE_WRITE a"));
 }
 
 TEST_F(Settle, WithoutAPathAllIsToldBefore) {
@@ -322,7 +322,7 @@ TEST_F(Settle, WithoutAPathAllIsToldBefore) {
   inotify::OwnedEvent& overflow = stream.add(IN_Q_OVERFLOW, "", -1);
   overflow.path = overflow.name = overflow.fullpath = "";
   tree.motion().take(stream.events(), Settled::Motion::Time());
-  EXPECT_THAT(tree.told(), ElementsAre("CLOSE_WRITE|CREATE a", "Q_OVERFLOW "));
+  EXPECT_THAT(tree.told(), ElementsAre("CREATE|CLOSE_WRITE a", "Q_OVERFLOW "));
 }
 
 TEST_F(Settle, TheEndOfARootIsToldAtOnce) {

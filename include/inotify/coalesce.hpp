@@ -32,7 +32,7 @@ struct CoalesceOptions {
 /// the events, they are folded into that:
 ///
 ///     IN_CREATE, IN_OPEN, IN_MODIFY, IN_MODIFY, IN_CLOSE_WRITE
-///         -> IN_MODIFY|IN_CLOSE_WRITE|IN_OPEN|IN_CREATE
+///         -> IN_CREATE|IN_OPEN|IN_MODIFY|IN_CLOSE_WRITE
 ///
 /// In an event that has several bits, CREATE came first, and CLOSE_WRITE after the last MODIFY: a
 /// file that was changed again since is told by a second event, which has MODIFY and no

@@ -25,9 +25,10 @@ enum class Chain { go_on, stop };
 /// comes to on_default here, as does an `error`: nothing is dropped unseen.
 ///
 /// An event with several bits, such as the synthetic IN_CREATE|IN_CLOSE_WRITE of an AutoWatcher or
-/// what was folded, is taken apart: the handler of each bit is called once, the lowest bit first
-/// (so on_close_write comes before on_create), with a copy whose mask has this bit alone, and
-/// IN_ISDIR if it was there. Override handle() to have events whole.
+/// what was folded, is taken apart: the handler of each bit is called once, in the order in which they
+/// happened (on_create, on_open, on_access, on_modify, on_attrib, on_close_write, on_close_nowrite, the
+/// moves, on_delete, ...: see mask.hpp), with a copy whose mask has this bit alone, and IN_ISDIR if it
+/// was there. Override handle() to have events whole.
 ///
 /// A handler may throw: the exception passes through, and the bits that are left are not handled.
 /// It may add and remove watches; it must not read from the watcher, close or move it, for the

@@ -2,6 +2,12 @@
 //
 // Masks are plain 32-bit integers made of the kernel's own IN_* constants: what inotify(7)
 // documents is what one types and greps for.
+//
+// An event may have several bits at once (a synthetic IN_CREATE|IN_CLOSE_WRITE, what coalesce() has
+// folded). They are printed, and handled by an EventHandler, in the order in which they happen to a
+// file, as touch(1) and cp(1) make them happen one by one: CREATE, OPEN, ACCESS, MODIFY, ATTRIB,
+// CLOSE_WRITE, CLOSE_NOWRITE, MOVED_FROM, MOVED_TO, MOVE_SELF, DELETE, DELETE_SELF, UNMOUNT, Q_OVERFLOW,
+// IGNORED; behind them what is no event, IN_ISDIR above all, by its value.
 #pragma once
 
 #include <sys/inotify.h>
@@ -19,7 +25,7 @@ namespace inotify::inline v0 {
 /// A set of IN_* bits: what to watch for, or what happened.
 using Mask = std::uint32_t;
 
-/// The names of the bits set in `mask`, lowest bit first: `{"IN_CREATE", "IN_ISDIR"}`. A bit that
+/// The names of the bits set in `mask`, in the order above: `{"IN_CREATE", "IN_ISDIR"}`. A bit that
 /// inotify(7) does not define is told in hexadecimal ("0x10000"), so nothing is hidden. Source:
 /// python-inotify, decode_mask. Thread-safe.
 INOTIFY_API std::vector<std::string> decode_mask(Mask mask);

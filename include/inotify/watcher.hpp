@@ -322,9 +322,9 @@ class INOTIFY_API Watcher {
 
   /// Why `mask` and `path` cannot be watched whatever the kernel says, or no error.
   static std::error_code check(const std::filesystem::path& path, Mask mask) noexcept;
-  /// Throws what `ec` means for add(path, mask).
-  [[noreturn]] static void throw_add_error(const std::filesystem::path& path, Mask mask,
-                                           std::error_code ec);
+  /// Throws what `ec` means for `call`, add() or add_all(), with that path and mask.
+  [[noreturn]] static void throw_add_error(std::string call, const std::filesystem::path& path,
+                                           Mask mask, std::error_code ec);
   /// Tells `onerror`, or whoever called if there is none, that a root cannot be watched.
   static void fail_root(const std::filesystem::path& path, Mask mask, std::error_code ec,
                         const OnError& onerror);
