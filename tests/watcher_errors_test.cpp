@@ -127,6 +127,21 @@ class WatcherErrors : public ::testing::Test {
   Watcher w_;
 };
 
+TEST_F(WatcherErrors, OfAddAllNameIt) {
+  inotify::AutoWatcher follows;
+  for (Watcher* w : {&w_, static_cast<Watcher*>(&follows)}) {
+    for (const auto& path : {dir_ / "missing", std::filesystem::path(file("file") + "/below")}) {
+      const auto error = path_error([&] { w->add_all(path, IN_CREATE); });
+      ASSERT_TRUE(error);
+      EXPECT_THAT(error->what(), HasSubstr("inotify: add_all: "));
+      EXPECT_EQ(error->path1(), path);
+    }
+    const auto error = path_error([&] { w->add_all(file("file"), IN_ISDIR); });
+    ASSERT_TRUE(error);
+    EXPECT_THAT(error->what(), HasSubstr("inotify: add_all: the mask"));
+  }
+}
+
 // ---- what add() refuses
 
 class WatcherBadMask : public WatcherErrors, public ::testing::WithParamInterface<Mask> {};
