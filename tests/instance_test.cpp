@@ -265,6 +265,12 @@ TEST(BytesReadable, OfNoDescriptorIsEbadf) {
   EXPECT_EQ(ec, std::errc::bad_file_descriptor);
 }
 
+TEST(BytesReadable, OfADescriptorThatDoesNotKnowIsEnotty) {
+  const inotify::detail::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(thrown_by([&] { static_cast<void>(inotify::bytes_readable(null.get())); }),
+            std::errc::inappropriate_io_control_operation);
+}
+
 // ---- a descriptor made elsewhere
 
 TEST(InstanceFromFd, TakesOverAnInotifyDescriptor) {

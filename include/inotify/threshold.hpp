@@ -4,16 +4,19 @@
 #include <concepts>
 #include <cstddef>
 
-#include <inotify/instance.hpp>
+#include <inotify/version.hpp>
 
 namespace inotify::inline v0 {
 
-/// Tells whether a watcher, or a descriptor, has at least so many bytes to read: the heart of a
-/// loop that lets events gather instead of waking for each (see examples/performant.cpp). An event
-/// is 16 bytes plus its name, padded to a multiple of 16.
+/// Tells whether a watcher has at least so many bytes to read: the heart of a loop that lets events
+/// gather instead of waking for each (see examples/performant.cpp). An event is 16 bytes plus its
+/// name, padded to a multiple of 16.
+///
+///     const inotify::Threshold threshold(watcher, 512);
+///     if (threshold()) handle(watcher.read(0ms));
 ///
 /// It refers to the watcher, which must outlive it and stay where it is. Not thread-safe. Source:
-/// python-inotify, Threshold.
+/// python-inotify, Threshold, whose `fd` is a watcher, too.
 class Threshold {
  public:
   /// Of anything that has readable(): Watcher, AutoWatcher (which counts what it has pulled from
@@ -24,18 +27,17 @@ class Threshold {
   }
   explicit Threshold(const Readable& source, std::size_t bytes = 1024) noexcept
       : source_(&source),
-        read_([](const void* s, int) -> std::size_t {
+        read_([](const void* s) -> std::size_t {
           return static_cast<const Readable*>(s)->readable();
         }),
         bytes_(bytes) {}
 
-  /// Of an open descriptor. readable() throws std::system_error with ENOTTY if FIONREAD means
-  /// nothing to it.
-  explicit Threshold(int fd, std::size_t bytes = 1024) noexcept
-      : read_([](const void*, int f) { return bytes_readable(f); }), fd_(fd), bytes_(bytes) {}
+  /// Not of a descriptor: that of an AutoWatcher is an epoll instance, which does not know how many
+  /// bytes there are. Give the watcher itself; for other descriptors there is bytes_readable(fd).
+  explicit Threshold(int fd, std::size_t bytes = 1024) = delete;
 
   /// The number of bytes that can be read now. Throws std::system_error (EBADF when closed).
-  [[nodiscard]] std::size_t readable() const { return read_(source_, fd_); }
+  [[nodiscard]] std::size_t readable() const { return read_(source_); }
 
   /// Whether that has reached the threshold.
   [[nodiscard]] bool operator()() const { return readable() >= bytes_; }
@@ -44,9 +46,8 @@ class Threshold {
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
  private:
-  const void* source_ = nullptr;
-  std::size_t (*read_)(const void* source, int fd);
-  int fd_ = -1;
+  const void* source_;
+  std::size_t (*read_)(const void* source);
   std::size_t bytes_;
 };
 
