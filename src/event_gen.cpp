@@ -53,8 +53,13 @@ bool EventGen::fetch() {
   return !is_done_;
 }
 
-// One cycle: whether it has something to yield.
+// One step: whether it has something to yield.
 bool EventGen::advance() {
+  if (owes_tick_ && watcher_->num_kept() == 0) {
+    owes_tick_ = false;
+    current_ = nullptr;
+    return true;
+  }
   if (!last_hit_) last_hit_ = clock::now();
   current_ = watcher_->next(time_to_wait(clock::now()));
   const auto now = clock::now();
@@ -63,6 +68,7 @@ bool EventGen::advance() {
     return options_.yield_idle;
   }
   last_hit_ = now;
+  owes_tick_ = options_.yield_idle && options_.tick == Tick::each_batch;
   std::optional<TerminalEvent> terminal;
   try {
     if (options_.filter_predicate && !options_.filter_predicate(*current_)) {

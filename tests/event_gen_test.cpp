@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <inotify/auto_watcher.hpp>
+#include <inotify/limits.hpp>
 
 #include "support/temp_dir.hpp"
 
@@ -86,6 +87,47 @@ TEST_F(EventGenTest, TicksInEachCycleWithoutAnEvent) {
     if (seen.size() == 4) break;
   }
   EXPECT_THAT(seen, ElementsAre("IN_CREATE a", "idle", "IN_CREATE b", "idle"));
+}
+
+// PyInotify yields None after each cycle, whether it had events or not.
+TEST_F(EventGenTest, TicksAfterEachBatchIfAskedTo) {
+  EventGenOptions options{.block_duration = 1ms, .tick = inotify::Tick::each_batch};
+  create({"a", "b"});
+  Lines seen;
+  for (const Event* event : event_gen(w_, options)) {
+    seen.push_back(line(event));
+    if (seen.size() == 3) create({"c"});  // so the next cycle is not idle
+    if (seen.size() == 6) break;
+  }
+  EXPECT_THAT(seen,
+              ElementsAre("IN_CREATE a", "IN_CREATE b", "idle", "IN_CREATE c", "idle", "idle"));
+  options.yield_idle = false;
+  options.timeout = 0ms;
+  create({"d", "e"});
+  EXPECT_THAT(lines(w_, options), ElementsAre("IN_CREATE d", "IN_CREATE e"));
+}
+
+// On a tree so busy that there is always more to read.
+TEST_F(EventGenTest, TicksOnABusyTreeAsWell) {
+  for (const auto tick : {inotify::Tick::each_batch, inotify::Tick::idle}) {
+    AutoWatcher w;
+    w.add_all(dir_.path(), IN_CREATE | IN_DELETE);
+    int made = 0;
+    int ticks = 0;
+    const auto make = [&] {
+      for (int i = 0; i < 3; ++i) create({std::to_string(++made).c_str()});
+    };
+    make();
+    int events = 0;
+    for (const Event* event : event_gen(w, {.tick = tick})) {
+      if (event == nullptr) ++ticks;
+      if (event != nullptr && ++events % 3 == 0) make();  // before the last one of a batch is left
+      if (events >= 300) break;
+    }
+    EXPECT_GE(ticks, tick == inotify::Tick::idle ? 0 : 50);
+    EXPECT_LE(ticks, tick == inotify::Tick::idle ? 0 : 300);
+    for (int i = 1; i <= made; ++i) std::filesystem::remove(dir_ / std::to_string(i));
+  }
 }
 
 TEST_F(EventGenTest, AsksTheFunctionHowLongToWaitInEachCycle) {
@@ -181,6 +223,26 @@ TEST_F(EventGenTest, TerminalAreOverflowAndUnmountUnlessOneSaysOtherwise) {
   create({"a"});
   std::filesystem::remove(dir_ / "a");
   EXPECT_THAT(lines(w_), ElementsAre("IN_CREATE a", "IN_DELETE a"));
+}
+
+// The two lines of the header.
+TEST_F(EventGenTest, AnOverflowMayBeAnEventLikeOthers) {
+  AutoWatcher w;
+  w.add_all(dir_.path(), IN_ATTRIB);
+  create({"a", "b"});
+  const long most = inotify::max_queued_events().value_or(16384);
+  for (long i = 0; i <= most; ++i)  // by turns, for twice the same would be one event
+    std::filesystem::permissions(dir_ / (i % 2 == 0 ? "a" : "b"), std::filesystem::perms(0600));
+  Lines listed;
+  EventGenOptions options = queued();
+  options.terminal_events = 0;
+  const auto list = [&](std::string_view path) { listed.emplace_back(path); };
+  for (const inotify::Event* event : inotify::event_gen(w, options))
+    if (event && event->is_overflow()) list(event->path);
+  EXPECT_THAT(listed, ElementsAre(dir_.str()));
+  create({"c"});
+  std::filesystem::permissions(dir_ / "c", std::filesystem::perms(0600));
+  EXPECT_THAT(lines(w), ElementsAre("IN_ATTRIB c"));
 }
 
 TEST_F(EventGenTest, WhoBreaksLosesNothing) {

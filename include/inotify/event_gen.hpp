@@ -50,6 +50,12 @@ class BlockDuration {
   std::function<milliseconds()> ask_;
 };
 
+/// When an event_gen() ticks, that is yields a null pointer.
+enum class Tick {
+  idle,       ///< In each cycle in which nothing came.
+  each_batch  ///< And after the events of each cycle, so on a busy tree, too. Source: PyInotify.
+};
+
 struct EventGenOptions {
   using milliseconds = std::chrono::milliseconds;
 
@@ -60,8 +66,11 @@ struct EventGenOptions {
   /// Ends the range when no event has come for so long. Default: never.
   std::optional<milliseconds> timeout{};
 
-  /// Whether a cycle in which nothing came yields a null pointer, in which to do something else.
+  /// Whether it ticks, that is yields a null pointer now and then, in which to do something else.
   bool yield_idle = true;
+
+  /// When. A cycle is a read: what it brought, up to some 2,000 events, is yielded before it ticks.
+  Tick tick = Tick::idle;
 
   /// Asked of each event before it is delivered: false ends the range. The event that ended it is
   /// not delivered but kept: see EventGen::last_event(). Default: all are delivered.
@@ -72,7 +81,7 @@ struct EventGenOptions {
 };
 
 /// What event_gen() returns: an input range, to be run through once, of `const Event*`. The pointer
-/// is null in an idle cycle; otherwise the event is valid until the range is advanced, or the
+/// is null when it ticks; otherwise the event is valid until the range is advanced, or the
 /// watcher read. Move-only; a view.
 ///
 /// It goes on only when asked whether there is a further element, so `| std::views::take(3)` takes
@@ -129,6 +138,7 @@ class INOTIFY_API EventGen : public std::ranges::view_base {
   Watcher* watcher_;
   EventGenOptions options_;
   const Event* current_ = nullptr;
+  bool owes_tick_ = false;  // once the cycle is over
   bool is_fetched_ = false;
   bool is_done_ = false;
   std::optional<clock::time_point> last_hit_;  // of an event; at first, the begin
@@ -139,6 +149,12 @@ class INOTIFY_API EventGen : public std::ranges::view_base {
 ///
 ///     for (const inotify::Event* event : inotify::event_gen(watcher, {.timeout = 10s}))
 ///       if (event) std::cout << *event << '\n';
+///
+/// After an overflow events are lost, and an AutoWatcher names each root whose content is to be listed
+/// again. As the default is to throw, whoever just goes on says that it is an event like others:
+///
+///     for (const inotify::Event* event : inotify::event_gen(watcher, {.terminal_events = 0}))
+///       if (event && event->is_overflow()) list(event->path);
 ///
 /// The range ends when `timeout` has passed without an event, when `filter_predicate` says so,
 /// after Watcher::interrupt() (what is queued stays queued), and when nothing is watched any more
