@@ -35,7 +35,7 @@ int main(int argc, char** argv) try {
 
   // Plugged in, it waits for the first event; unplugged, it lets more of them gather for a second,
   // unless 512 bytes are there at once.
-  inotify::BatchReader reader(watcher, {.enough = 512, .longest_wait = 1s, .look_every = 1s});
+  inotify::BatchReader reader(watcher, {.threshold = 512, .max_delay = 1s, .poll_interval = 1s});
   const inotify::InterruptOnSignal guard(reader, {SIGINT, SIGTERM});
   command_line::announce(watcher.size());
   std::size_t events = 0;
@@ -44,9 +44,9 @@ int main(int argc, char** argv) try {
     events += batch.size();
     for (const inotify::Event& event : inotify::coalesce(batch, {.renames = true}))
       std::cout << event << '\n';
-    const auto& [waits, looks, reads] = reader.counts();
-    std::cout << events << " events so far, in " << reads << " reads (and " << waits << " waits, "
-              << looks << " looks at how much is queued)\n";
+    const auto& [polls, fionreads, reads] = reader.counts();
+    std::cout << events << " events so far, in " << reads << " reads (and " << polls << " waits, "
+              << fionreads << " looks at how much is queued)\n";
     command_line::flush();
   }
   std::cout << events << " events\n";

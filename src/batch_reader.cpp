@@ -50,9 +50,10 @@ std::span<const Event> BatchReader::read(milliseconds timeout, std::error_code& 
 Wake BatchReader::gather(milliseconds timeout, std::error_code& ec) {
   const Wake first = wait(watcher_->fileno(), timeout, ec);
   if (ec || first != Wake::events) return first;
-  const Deadline deadline(options_.longest_wait);
-  const milliseconds most =
-      options_.enough == never ? Instance::forever : std::max(options_.look_every, milliseconds(1));
+  const Deadline deadline(options_.max_delay);
+  const milliseconds most = options_.threshold == never
+                                ? Instance::forever
+                                : std::max(options_.poll_interval, milliseconds(1));
   while (!ec && !has_enough() && deadline.left() > milliseconds::zero()) {
     if (wait(-1, std::min(most, deadline.left()), ec) == Wake::interrupt) return Wake::interrupt;
   }
@@ -60,14 +61,14 @@ Wake BatchReader::gather(milliseconds timeout, std::error_code& ec) {
 }
 
 bool BatchReader::has_enough() {
-  if (options_.enough == never) return false;
-  ++counts_.looks;
-  return watcher_->readable() >= options_.enough;
+  if (options_.threshold == never) return false;
+  ++counts_.fionreads;
+  return watcher_->readable() >= options_.threshold;
 }
 
 // For the first event, or with a negative `fd` for time to pass.
 Wake BatchReader::wait(int fd, milliseconds timeout, std::error_code& ec) noexcept {
-  ++counts_.waits;
+  ++counts_.polls;
   return waker_.wait(fd, timeout, ec);
 }
 

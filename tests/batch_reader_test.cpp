@@ -43,43 +43,43 @@ using Watchers = testing::Types<Watcher, AutoWatcher>;
 TYPED_TEST_SUITE(BatchReaderOf, Watchers);
 
 TYPED_TEST(BatchReaderOf, ReadsAtOnceIfEnoughIsQueued) {
-  BatchReader reader(this->watcher, {.enough = 512, .longest_wait = 1h, .look_every = 1h});
+  BatchReader reader(this->watcher, {.threshold = 512, .max_delay = 1h, .poll_interval = 1h});
   make_files(this->dir, 16);  // 32 bytes each
   EXPECT_EQ(reader.read().size(), 16U);
-  EXPECT_EQ(reader.counts().waits, 1U);
-  EXPECT_EQ(reader.counts().looks, 1U);
+  EXPECT_EQ(reader.counts().polls, 1U);
+  EXPECT_EQ(reader.counts().fionreads, 1U);
   EXPECT_EQ(reader.counts().reads, 1U);
 }
 
-TYPED_TEST(BatchReaderOf, ReadsTooLittleOnceTheLongestWaitIsOver) {
-  BatchReader reader(this->watcher, {.enough = 512, .longest_wait = 30ms, .look_every = 10ms});
+TYPED_TEST(BatchReaderOf, ReadsTooLittleOnceTheLongestDelayIsOver) {
+  BatchReader reader(this->watcher, {.threshold = 512, .max_delay = 30ms, .poll_interval = 10ms});
   make_files(this->dir, 15);
   const auto begin = Clock::now();
   EXPECT_EQ(reader.read().size(), 15U);
   EXPECT_GE(Clock::now() - begin, 30ms);
-  EXPECT_GT(reader.counts().looks, 1U);
+  EXPECT_GT(reader.counts().fionreads, 1U);
 }
 
 TYPED_TEST(BatchReaderOf, LooksAgainWhetherEnoughHasCome) {
-  BatchReader reader(this->watcher, {.enough = 512, .longest_wait = 1h, .look_every = 1ms});
+  BatchReader reader(this->watcher, {.threshold = 512, .max_delay = 1h, .poll_interval = 1ms});
   make_files(this->dir, 1, "first");
   test::Thread writer([&] { make_files(this->dir, 15); });
   EXPECT_EQ(reader.read().size(), 16U);
 }
 
 TYPED_TEST(BatchReaderOf, WithoutAThresholdTakesWhatCameInAFixedTime) {
-  BatchReader reader(this->watcher, {.longest_wait = 30ms});
+  BatchReader reader(this->watcher, {.max_delay = 30ms});
   make_files(this->dir, 100);
   const auto begin = Clock::now();
   EXPECT_EQ(reader.read().size(), 100U);
   EXPECT_GE(Clock::now() - begin, 30ms);
-  EXPECT_EQ(reader.counts().waits, 2U);
-  EXPECT_EQ(reader.counts().looks, 0U);
+  EXPECT_EQ(reader.counts().polls, 2U);
+  EXPECT_EQ(reader.counts().fionreads, 0U);
 }
 
 TYPED_TEST(BatchReaderOf, ReadsAllThatHasGatheredHoweverMuchItIs) {
   constexpr int files = 3'000;
-  BatchReader reader(this->watcher, {.longest_wait = 20ms});
+  BatchReader reader(this->watcher, {.max_delay = 20ms});
   for (std::size_t round = 1; round <= 3; ++round) {
     make_files(this->dir, files, std::to_string(round) + "-a-name-of-more-than-sixteen-bytes-");
     std::size_t read = 0;
@@ -87,13 +87,13 @@ TYPED_TEST(BatchReaderOf, ReadsAllThatHasGatheredHoweverMuchItIs) {
     EXPECT_EQ(read, files);
     const std::size_t of_rests = reader.counts().reads - round;
     EXPECT_GT(of_rests, 0U) << "too few files for two batches";
-    EXPECT_EQ(reader.counts().waits, 2 * round + of_rests)
+    EXPECT_EQ(reader.counts().polls, 2 * round + of_rests)
         << "for the first event, and once for more; for an interrupt before each rest";
   }
 }
 
 TYPED_TEST(BatchReaderOf, InterruptIsNoticedThoughMoreIsQueuedThanItReturns) {
-  BatchReader reader(this->watcher, {.longest_wait = 0ms});
+  BatchReader reader(this->watcher, {.max_delay = 0ms});
   make_files(this->dir, 3'000, "a-name-of-more-than-sixteen-bytes-");
   EXPECT_FALSE(reader.read().empty());
   ASSERT_TRUE(this->watcher.has_pending());
@@ -106,7 +106,7 @@ TYPED_TEST(BatchReaderOf, InterruptIsNoticedThoughMoreIsQueuedThanItReturns) {
 
 TYPED_TEST(BatchReaderOf, BeginsWithWhatNextHasLeft) {
   const test::Watchdog watchdog;
-  BatchReader reader(this->watcher, {.longest_wait = 0ms});
+  BatchReader reader(this->watcher, {.max_delay = 0ms});
   make_files(this->dir, 3);
   ASSERT_EQ(this->watcher.next(0ms)->name, "f0");
   const auto rest = reader.read();
@@ -118,14 +118,14 @@ TYPED_TEST(BatchReaderOf, BeginsWithWhatNextHasLeft) {
 }
 
 TYPED_TEST(BatchReaderOf, WithoutAWaitReadsAsTheWatcherDoes) {
-  BatchReader reader(this->watcher, {.longest_wait = 0ms});
+  BatchReader reader(this->watcher, {.max_delay = 0ms});
   make_files(this->dir, 1);
   EXPECT_EQ(reader.read().size(), 1U);
-  EXPECT_EQ(reader.counts().waits, 1U);
+  EXPECT_EQ(reader.counts().polls, 1U);
 }
 
 TYPED_TEST(BatchReaderOf, WaitsForTheFirstEventNoLongerThanItIsTold) {
-  BatchReader reader(this->watcher, {.longest_wait = 1h});
+  BatchReader reader(this->watcher, {.max_delay = 1h});
   EXPECT_TRUE(reader.read(0ms).empty());
   const auto begin = Clock::now();
   EXPECT_TRUE(reader.read(20ms).empty());
@@ -145,14 +145,14 @@ TYPED_TEST(BatchReaderOf, InterruptEndsAReadThatWaitsForTheFirstEvent) {
 }
 
 TYPED_TEST(BatchReaderOf, InterruptedWhileItGathersReturnsWhatThereIs) {
-  BatchReader reader(this->watcher, {.enough = 1'000'000, .longest_wait = 1h, .look_every = 1h});
+  BatchReader reader(this->watcher, {.threshold = 1'000'000, .max_delay = 1h, .poll_interval = 1h});
   make_files(this->dir, 3);
   test::Thread other([&] { reader.interrupt(); });
   EXPECT_EQ(reader.read().size(), 3U);
 }
 
 TYPED_TEST(BatchReaderOf, ASignalHandlerMayInterrupt) {
-  BatchReader reader(this->watcher, {.longest_wait = 1h});
+  BatchReader reader(this->watcher, {.max_delay = 1h});
   static const BatchReader* to_stop = nullptr;
   to_stop = &reader;
   const auto before = std::signal(SIGUSR1, [](int) { to_stop->interrupt(); });
@@ -162,7 +162,7 @@ TYPED_TEST(BatchReaderOf, ASignalHandlerMayInterrupt) {
 }
 
 TYPED_TEST(BatchReaderOf, TellsThatNothingIsWatchedAnyMore) {
-  BatchReader reader(this->watcher, {.longest_wait = 0ms});
+  BatchReader reader(this->watcher, {.max_delay = 0ms});
   this->watcher.remove_path(this->dir.path());
   EXPECT_EQ(reader.read().size(), 1U) << "IN_IGNORED";
   std::error_code ec;
@@ -180,7 +180,7 @@ TYPED_TEST(BatchReaderOf, OfAClosedWatcherFailsWithEbadf) {
 }
 
 TYPED_TEST(BatchReaderOf, CanBeMoved) {
-  BatchReader first(this->watcher, {.longest_wait = 0ms});
+  BatchReader first(this->watcher, {.max_delay = 0ms});
   BatchReader reader(std::move(first));
   make_files(this->dir, 1);
   EXPECT_EQ(reader.read().size(), 1U);
@@ -192,7 +192,7 @@ TEST(BatchReader, OfAnAutoWatcherFollowsNewDirectories) {
   const test::TempDir dir;
   AutoWatcher watcher;
   watcher.add_all(dir.path(), mask);
-  BatchReader reader(watcher, {.longest_wait = 5ms});
+  BatchReader reader(watcher, {.max_delay = 5ms});
   std::filesystem::create_directories(dir / "a/b/c");
   EXPECT_EQ(reader.read().size(), 3U);
   test::write_file(dir / "a/b/c/f");

@@ -16,9 +16,9 @@ namespace inotify::inline v0 {
 
 /// Reads a Watcher or an AutoWatcher late, so that a busy tree costs few system calls and few
 /// wake-ups: "plugged in" it waits for the first event; then it is "unplugged" and lets more of them
-/// gather, until enough are queued or the longest wait is over.
+/// gather, until enough are queued or the longest delay is over.
 ///
-///     inotify::BatchReader reader(watcher, {.longest_wait = 20ms});
+///     inotify::BatchReader reader(watcher, {.max_delay = 20ms});
 ///     while (!watcher.empty())
 ///       for (const inotify::Event& e : reader.read()) std::cout << e << '\n';
 ///
@@ -40,7 +40,7 @@ namespace inotify::inline v0 {
 /// rest late: each look makes the kernel walk the queue.
 ///
 /// The kernel keeps the events meanwhile: 16,384 of them by default (fs.inotify.max_queued_events),
-/// and says so if it had to drop some. So the longest wait must fit the rate: 16,384 events are 65 ms
+/// and says so if it had to drop some. So the longest delay must fit the rate: 16,384 events are 65 ms
 /// of a busy tmpfs (src/KERNEL.md#34), and the second of the table above was measured with a queue of
 /// 40,000; the default one overflowed.
 ///
@@ -52,25 +52,25 @@ class INOTIFY_API BatchReader {
  public:
   using milliseconds = std::chrono::milliseconds;
 
-  /// No number of bytes is enough: what is read is what came in `longest_wait`.
+  /// No number of bytes is enough: what is read is what came in `max_delay`.
   static constexpr std::size_t never = SIZE_MAX;
 
   struct Options {
     /// Reads as soon as so many bytes are queued; see Threshold for what an event takes. Beyond
     /// some 16 KiB it gets dearer again.
-    std::size_t enough = never;
+    std::size_t threshold = never;
     /// Reads so long after the first event at the latest.
-    milliseconds longest_wait{20};
+    milliseconds max_delay{20};
     /// How often it looks whether enough are queued.
-    milliseconds look_every{5};
+    milliseconds poll_interval{5};
   };
 
   /// What it has asked of the kernel. Where each event is read as it comes there is a wait and a
   /// read for each.
   struct Counts {
-    std::size_t waits = 0;  ///< poll(2)
-    std::size_t looks = 0;  ///< FIONREAD
-    std::size_t reads = 0;  ///< reads of the watcher
+    std::size_t polls = 0;      ///< poll(2): waits
+    std::size_t fionreads = 0;  ///< FIONREAD: looks at how much is queued
+    std::size_t reads = 0;      ///< reads of the watcher
   };
 
   /// Errors: EMFILE, ENOMEM.

@@ -175,9 +175,9 @@ void batched(benchmark::State& state) {
     const std::chrono::milliseconds wait(state.range(1));
     const std::chrono::milliseconds look(state.range(2));
     inotify::BatchReader reader(watcher,
-                                {.enough = enough == 0 ? inotify::BatchReader::never : enough,
-                                 .longest_wait = wait,
-                                 .look_every = look});
+                                {.threshold = enough == 0 ? inotify::BatchReader::never : enough,
+                                 .max_delay = wait,
+                                 .poll_interval = look});
     return follow(files, what, [&] { return reader.read(5s).size(); });
   });
 }
