@@ -33,6 +33,23 @@ TEST(ExampleWatchFile, LoadsAgainWhateverHappensToTheFileAndEndsWithCtrlC) {
   EXPECT_EQ(example.exit_status(), 0) << example.printed();
 }
 
+TEST(ExampleWatchFile, TakesSeveralFilesAndSaysWhichItWas) {
+  const TempDir dir;
+  test::write_file(dir / "a.conf", "one\n");
+  Example example("watch_file", {dir / "a.conf", dir / "etc/b.conf"});
+  ASSERT_TRUE(example.prints("/a.conf\"; change it, or put another in its place\nloaded 1 lines"));
+  ASSERT_TRUE(example.prints("/etc/b.conf\"; change it, or put another in its place\nno config"));
+  std::filesystem::create_directory(dir / "etc");
+  test::write_file(dir / "b.conf~", "two\n");
+  std::filesystem::rename(dir / "b.conf~", dir / "etc/b.conf");
+  ASSERT_TRUE(example.prints("/etc/b.conf\" appeared\nloaded 1 lines: \"two\"\n"));
+  std::filesystem::remove(dir / "a.conf");
+  ASSERT_TRUE(example.prints("/a.conf\" disappeared\nno configuration\n"));
+  example.interrupt();
+  EXPECT_TRUE(example.prints(" changes\n"));
+  EXPECT_EQ(example.exit_status(), 0) << example.printed();
+}
+
 TEST(ExampleWatchFile, FailsIfNothingCanBeWatched) {
   Example example("watch_file", {""});
   EXPECT_EQ(example.exit_status(), 1);
