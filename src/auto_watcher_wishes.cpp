@@ -40,8 +40,13 @@ bool AutoWatcher::accepts(NodeId node) {
 }
 
 bool AutoWatcher::accepts(int wd, std::string_view path, std::string_view name) {
-  question_.clear();
-  Event& event = question_.add(path, name);
+  question_ = path;
+  if (!path.ends_with('/')) question_ += '/';
+  question_ += name;
+  Event event{};
+  event.fullpath = question_;
+  event.path = event.fullpath.substr(0, path.size());
+  event.name = event.fullpath.substr(question_.size() - name.size());
   event.wd = wd;
   event.mask = IN_CREATE | IN_ISDIR;
   event.synthetic = true;

@@ -108,7 +108,9 @@ void TreeScan::watch(Notes& notes) {
   if (prefix_.empty()) {
     note.wd = instance_->add_watch(name, options_.mask, ec);
   } else {
-    note.wd = instance_->add_watch((prefix_ + name).c_str(), options_.mask, ec);
+    const std::size_t size = prefix_.size();
+    note.wd = instance_->add_watch(prefix_.append(text).c_str(), options_.mask, ec);
+    prefix_.resize(size);
   }
   note.error = ec.value();
   if (!ec) {

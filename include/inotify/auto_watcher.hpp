@@ -541,7 +541,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   // Used while entering; members to reuse their memory.
   detail::FoundQueue found_;
   std::string path_;
-  detail::EventBatch question_;
+  std::string question_;       // the path that the user's filter is asked about
   std::exception_ptr thrown_;  // by the user's filter: see keep_thrown()
   detail::Directory opened_;   // verified: the directory of opened_wd_
   int opened_wd_ = -1;
