@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <climits>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include <inotify/detail/path_error.hpp>
@@ -20,17 +21,18 @@ namespace fs = std::filesystem;
 constexpr std::string_view file_name = ".gitignore";
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
 
-// Not blocked by a FIFO of that name.
-IgnoreRules read_rules(const std::string& file, int flags, bool ignore_case, std::error_code& ec) {
-  IgnoreRules rules(ignore_case);
+// Null if there is no pattern in it. Not blocked by a FIFO of that name.
+std::shared_ptr<const IgnoreRules> read_rules(const std::string& file, int flags, bool ignore_case,
+                                              std::error_code& ec) {
   const std::string text = read_file(file, flags | O_NONBLOCK | O_NOCTTY, ec, most_bytes);
-  if (ec) return rules;
+  if (text.empty()) return nullptr;
+  auto rules = std::make_shared<IgnoreRules>(ignore_case);
   try {
-    rules.add_file(text);
+    rules->add_file(text);
   } catch (const PatternError&) {
     ec = make_error(EFBIG);
   }
-  return rules;
+  return rules->empty() ? nullptr : rules;
 }
 
 // That there is no such file, or no such directory, is no error.
@@ -73,7 +75,8 @@ fs::path top_of(const fs::path& root) {
 
 IgnoreFiles IgnoreFiles::of_file(const std::string& file, bool ignore_case) {
   std::error_code ec;
-  IgnoreFiles files(read_rules(file, 0, ignore_case, ec));
+  IgnoreFiles files;
+  files.rules_ = read_rules(file, 0, ignore_case, ec);
   if (ec) fail(file, ec);
   return files;
 }
@@ -85,110 +88,129 @@ IgnoreFiles IgnoreFiles::of_repository(const std::string& root, bool ignore_case
   const fs::path top = top_of(directory);
   const std::string exclude = repository_of(top) / "info/exclude";
 
-  IgnoreFiles files(ignore_case);
+  IgnoreFiles files;
+  files.ignore_case_ = ignore_case;
   files.rules_ = read_rules(exclude, 0, ignore_case, ec);
   accept_missing(ec);
   if (ec) fail(exclude, ec);
-  files.has_levels_ = true;
   files.top_ = top.native();
   if (!files.top_.ends_with('/')) files.top_ += '/';
   if (directory != top) files.root_ = directory.native().substr(files.top_.size()) + '/';
-  for (std::size_t end = 0; end != std::string::npos; end = files.root_.find('/', end)) {
-    if (end > 0) ++end;
-    std::string file;
-    files.levels_.push_back(files.read_level(files.root_.substr(0, end), file, ec));
-    if (ec) fail(file, ec);
-  }
-  files.in_root_ = files.levels_.size();
-  files.loaded_ = files.root_;
+  static_cast<void>(files.pass(files.root_ + '.'));  // reads what is in the root, and above it
+  if (!files.failures_.empty()) fail(files.failures_.front().first, files.failures_.front().second);
   return files;
 }
 
-// The .gitignore in a directory, whose path from top_ on is empty or has a slash at its end.
-IgnoreFiles::Level IgnoreFiles::read_level(std::string_view directory, std::string& file,
-                                           std::error_code& ec) const {
-  file = top_;
-  file += directory;
-  file += file_name;
-  IgnoreRules rules = read_rules(file, O_NOFOLLOW, ignore_case_, ec);
-  accept_missing(ec);
-  return rules.empty() ? nullptr : std::make_shared<const IgnoreRules>(std::move(rules));
+bool IgnoreFiles::ignores(std::string_view below, bool is_directory) {
+  if (!root_.empty()) {
+    joined_ = root_;
+    below = joined_.append(below);
+  }
+  const std::size_t at = pass(below);
+  return at < below.size() && path_.cut(below, is_directory) && judge(at);
 }
 
-bool IgnoreFiles::ignores(const CutPath& below) {
-  const CutPath& path = root_.empty() ? below : from_top(below);
-  verdicts_.assign(path.size(), Verdict::none);
-  rules_.judge(path, 0, verdicts_);
-  if (has_levels_) drop_unlike_levels(path);
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (has_levels_) {
-      if (const IgnoreRules* rules = level(path, i)) rules->judge(path, i, verdicts_);
-      if (i + 1 < in_root_) continue;  // a directory above the root, or the root
-      if (is_git(path.component(i))) return true;
+// Goes along a path as long as it is clear at a glance that a component is kept, beginning in the last
+// directory that is known to be, and reads what is in those it comes to. Returns the offset of the
+// component that it has not passed, or the size of the path.
+std::size_t IgnoreFiles::pass(std::string_view path) {
+  const std::size_t last = path.rfind('/') + 1;
+  std::size_t begin = last;
+  while (!is_loaded(path.substr(0, begin))) begin = begin < 2 ? 0 : path.rfind('/', begin - 2) + 1;
+  if (begin < last) drop_levels(begin);  // otherwise they may be wanted again soon
+  if (levels_.empty()) load({});
+  for (;;) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    if (begin >= root_.size() && !is_kept(path, begin, end)) return begin;
+    if (end == path.size()) return end;
+    begin = end + 1;
+    if (!load(path.substr(0, begin))) return begin;
+  }
+}
+
+// Whether no pattern matches the component from `begin` to `end`.
+bool IgnoreFiles::is_kept(std::string_view path, std::size_t begin, std::size_t end) const {
+  if (begin == end) return false;  // to be refused by cut()
+  const std::string_view name = path.substr(begin, end - begin);
+  if (is_git(name) || (rules_ && rules_->may_match(path.front(), name))) return false;
+  for (const Level& level : ruled_) {
+    if (level.begin > begin) break;  // on the way to what was asked about before
+    if (level.rules->may_match(path[level.begin], name)) return false;
+  }
+  return true;
+}
+
+// The same for what is behind an offset at which a component of path_ begins, in full.
+bool IgnoreFiles::judge(std::size_t begin) {
+  std::size_t i = 0;
+  while (path_.begin_of(i) < begin) ++i;
+  verdicts_.assign(path_.size(), Verdict::none);
+  if (rules_) rules_->judge(path_, 0, i, verdicts_);
+  for (std::size_t depth = 0; depth < std::min(levels_.size(), i); ++depth) {
+    if (levels_[depth].rules) levels_[depth].rules->judge(path_, depth, i, verdicts_);
+  }
+  for (; i < path_.size(); ++i) {
+    begin = path_.begin_of(i);
+    if (load(path_.text.substr(0, begin)) && levels_[i].rules) {
+      levels_[i].rules->judge(path_, i, i, verdicts_);
     }
-    if (verdicts_[i] == Verdict::ignore) return true;
+    if (begin < root_.size()) continue;
+    if (verdicts_[i] == Verdict::ignore || is_git(path_.component(i))) return true;
   }
   return false;
 }
 
-const CutPath& IgnoreFiles::from_top(const CutPath& below) {
-  joined_ = root_;
-  joined_ += below.text;
-  path_.cut(joined_, below.is_directory);
-  return path_;
-}
-
 bool IgnoreFiles::is_git(std::string_view name) const {
   constexpr std::string_view git = ".git";
-  if (name.size() != git.size() || name.front() != '.') return false;
+  if (top_.empty() || name.size() != git.size() || name.front() != '.') return false;
   return name == git || (ignore_case_ && (name[1] | 0x20) == 'g' && (name[2] | 0x20) == 'i' &&
                          (name[3] | 0x20) == 't');
 }
 
-// Those of directories that the path is not in; but one that leads less deep, on the same way, keeps
-// them all.
-void IgnoreFiles::drop_unlike_levels(const CutPath& path) noexcept {
-  if (levels_.empty()) return;
-  const std::size_t last = std::min(levels_.size(), path.size()) - 1;
-  const std::size_t size = path.begin_of(last);
-  if (path.text.substr(0, size) == std::string_view(loaded_).substr(0, size)) return;
-  const auto [here, there] = std::ranges::mismatch(path.text, loaded_);
-  const auto same = static_cast<std::size_t>(here - path.text.begin());
-  std::size_t depth = last;
-  while (path.begin_of(depth) > same) --depth;
-  levels_.resize(depth + 1);
-  loaded_.resize(path.begin_of(depth));
+bool IgnoreFiles::is_loaded(std::string_view directory) const noexcept {
+  return directory.size() <= loaded_.size() &&
+         directory == std::string_view(loaded_).substr(0, directory.size());
 }
 
-// The rules in the directory that is the first `depth` components of the path; none where no path can
-// name the file, nor then any deeper one.
-const IgnoreRules* IgnoreFiles::level(const CutPath& path, std::size_t depth) {
-  if (depth < levels_.size()) return levels_[depth].get();
-  const std::size_t size = path.begin_of(depth);
-  if (top_.size() + size + file_name.size() >= PATH_MAX) return nullptr;
-  std::string file;
-  std::error_code ec;
-  Level rules = read_level(path.text.substr(0, size), file, ec);
-  loaded_.reserve(size);  // so that both grow, or none
-  levels_.push_back(std::move(rules));
-  loaded_.append(path.text.substr(loaded_.size(), size - loaded_.size()));
-  if (ec) failures_.emplace_back(std::move(file), ec);
-  return levels_.back().get();
+// Keeps those of directories whose paths are no longer than that.
+void IgnoreFiles::drop_levels(std::size_t most) noexcept {
+  while (!levels_.empty() && levels_.back().begin > most) levels_.pop_back();
+  while (!ruled_.empty() && ruled_.back().begin > most) ruled_.pop_back();
+  loaded_.resize(levels_.empty() ? 0 : levels_.back().begin);
+}
+
+// Has the level of a directory, which is kept, in the last one that is known, or known itself. False if
+// no path can name a file in it.
+bool IgnoreFiles::load(std::string_view directory) {
+  if (!levels_.empty() && directory.size() <= levels_.back().begin) return true;
+  if (top_.size() + directory.size() + file_name.size() >= PATH_MAX) return false;
+  Level level{directory.size(), nullptr};
+  if (!top_.empty()) {
+    file_.assign(top_).append(directory).append(file_name);
+    std::error_code ec;
+    level.rules = read_rules(file_, O_NOFOLLOW, ignore_case_, ec);
+    accept_missing(ec);
+    if (ec) failures_.emplace_back(file_, ec);
+  }
+  loaded_.reserve(directory.size());  // so that all grow, or none
+  ruled_.reserve(levels_.size() + 1);
+  levels_.push_back(level);
+  if (level.rules) ruled_.push_back(std::move(level));
+  loaded_.append(directory.substr(loaded_.size()));
+  return true;
 }
 
 void IgnoreFiles::forget(std::string_view directory) noexcept {
-  if (!has_levels_ || levels_.size() < in_root_) return;
-  std::size_t size = root_.size() + directory.size();  // of its path
-  if (directory.empty()) {
-    if (size > 0) --size;
-  } else if (loaded_.size() <= size || loaded_[size] != '/' ||
-             std::string_view(loaded_).substr(root_.size(), directory.size()) != directory) {
-    return;
+  const std::size_t size = root_.size() + directory.size();
+  if (directory.empty() && size == 0) {
+    levels_.clear();
+    ruled_.clear();
   }
-  // Up to the directory above it, if there is one.
-  loaded_.resize(size == 0 ? 0 : loaded_.rfind('/', size - 1) + 1);
-  const auto slashes = std::count(loaded_.begin(), loaded_.end(), '/');
-  levels_.resize(size == 0 ? 0 : static_cast<std::size_t>(slashes) + 1);
+  if (directory.empty()) return drop_levels(size == 0 ? 0 : size - 1);
+  const bool is_on_the_way =
+      loaded_.size() > size && loaded_[size] == '/' &&
+      std::string_view(loaded_).substr(root_.size(), directory.size()) == directory;
+  if (is_on_the_way) drop_levels(size);
 }
 
 }  // namespace inotify::inline v0::detail

@@ -75,9 +75,9 @@ struct IgnoreFilter::State {
     std::vector<IgnoreFiles::Failure> failures;
     {
       const std::lock_guard lock(mutex_);
-      if (event != nullptr) note(*event);
+      if (event != nullptr) note(*event, below);
       if (!below.empty()) is_ignored = ignores(below, is_directory);
-      failures = files_.take_failures();
+      if (files_.has_failures()) failures = files_.take_failures();
     }
     if (!onerror_) return is_ignored;
     for (const auto& [file, ec] : failures) {
@@ -105,28 +105,22 @@ struct IgnoreFilter::State {
     return path[size] == '/' ? path.substr(size + 1) : std::string_view();
   }
 
-  // An event tells that what was read may be no more.
-  void note(const Event& event) noexcept {
+  // An event, about what is at `below`, tells that what was read may be no more.
+  void note(const Event& event, std::string_view below) noexcept {
     if (event.is_overflow()) return files_.forget("");
     const bool is_rules = event.name == ".gitignore";
     constexpr Mask changes =
         IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MODIFY | IN_MOVE;
     if ((!is_rules && !event.is_dir()) || (event.mask & changes) == 0) return;
-    const std::string_view directory = is_rules ? event.path : event.fullpath;
-    const std::string_view below = below_root(directory);
-    if (!below.empty() || directory == root_) files_.forget(below);
+    if (is_rules) below.remove_suffix(std::min(below.size(), event.name.size() + 1));
+    if (!below.empty() || is_rules) files_.forget(below);
   }
 
   bool ignores(std::string_view below, bool is_directory) {
-    if (!path_.cut(below, is_directory)) {  // not as a watcher writes it
-      clean_ = normalized(below.substr(std::min(below.find_first_not_of('/'), below.size())));
-      if (clean_ == ".") return false;  // the root
-      path_.cut(clean_, is_directory);
-    }
-    if (files_.ignores(path_)) return true;
-    if (is_directory || include_.empty()) return false;
+    if (files_.ignores(below, is_directory)) return true;
+    if (is_directory || include_.empty() || !path_.cut(below, false)) return false;
     verdicts_.assign(path_.size(), Verdict::none);
-    include_.judge(path_, 0, verdicts_);
+    include_.judge(path_, 0, 0, verdicts_);
     return std::ranges::find(verdicts_, Verdict::ignore) == verdicts_.end();
   }
 
@@ -138,7 +132,6 @@ struct IgnoreFilter::State {
   std::mutex mutex_;  // of all below
   IgnoreFiles files_;
   detail::CutPath path_;
-  std::string clean_;
   std::vector<Verdict> verdicts_;
 };
 
@@ -195,7 +188,9 @@ bool IgnoreFilter::excludes(const Event& event) const {
 
 bool IgnoreFilter::excludes(std::string_view path, bool is_directory) const {
   if (!state_) return false;
-  return state_->excludes(path, is_directory, nullptr);
+  const bool is_clean = !path.ends_with('/') && path.find("//") == std::string_view::npos;
+  return is_clean ? state_->excludes(path, is_directory, nullptr)
+                  : state_->excludes(normalized(path), is_directory, nullptr);
 }
 
 void IgnoreFilter::reload() {

@@ -60,11 +60,11 @@ void IgnoreRules::add_line(std::string_view line) {
   patterns.lines.push_back(is_negated_.size());
 }
 
-std::size_t IgnoreRules::judge(const CutPath& path, std::size_t depth,
+std::size_t IgnoreRules::judge(const CutPath& path, std::size_t depth, std::size_t from,
                                std::vector<Verdict>& verdicts) const {
   std::size_t steps = 0;
-  const std::vector<Line> of_path = lines_of_path(path, depth, steps);
-  for (std::size_t i = depth; i < path.size(); ++i) {
+  const std::vector<Line> of_path = lines_of_path(path, depth, from, steps);
+  for (std::size_t i = from; i < path.size(); ++i) {
     const bool is_directory = path.is_directory || i + 1 < path.size();
     Line line = line_of_name(path.component(i), is_directory, steps);
     if (!of_path.empty()) line = std::max(line, of_path[i - depth]);
@@ -85,11 +85,12 @@ IgnoreRules::Line IgnoreRules::line_of_name(std::string_view name, bool is_direc
 // For each component, the last line with a '/' that matches the path as far as that; nothing if no
 // line can match one of them.
 std::vector<IgnoreRules::Line> IgnoreRules::lines_of_path(const CutPath& path, std::size_t depth,
+                                                          std::size_t from,
                                                           std::size_t& steps) const {
   if (paths_.sieve.empty()) return {};
   const std::size_t begin = path.begin_of(depth);
   bool may_match = false;
-  for (std::size_t i = depth; i < path.size() && !may_match; ++i) {
+  for (std::size_t i = from; i < path.size() && !may_match; ++i) {
     may_match = paths_.sieve.may_match(path.text[begin], path.text[path.ends[i] - 1]);
   }
   if (!may_match) return {};

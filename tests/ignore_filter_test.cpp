@@ -363,7 +363,7 @@ std::size_t steps(const inotify::detail::IgnoreRules& rules, const std::string& 
   inotify::detail::CutPath path;
   EXPECT_TRUE(path.cut(text, false));
   std::vector<inotify::detail::Verdict> verdicts(path.size());
-  return rules.judge(path, 0, verdicts);
+  return rules.judge(path, 0, 0, verdicts);
 }
 
 TEST(IgnoreRules, TwiceThePathTakesTwiceTheSteps) {

@@ -5,9 +5,12 @@
 //
 // prints how many directories or events that were; the tool, how many instructions in measured(). It
 // counts for each thread by itself: how those of a set-up's own thread are added, `run` shows.
+#include <fstream>
 #include <iostream>
 #include <stdexcept>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include <inotify/inotify.hpp>
 
@@ -24,6 +27,36 @@ void add_all(inotify::Watcher& watcher, const std::string& root) { watcher.add_a
 
 void add_all(bench::Raw& raw, const std::string& root) {
   raw.add_all(root, mask, bench::Raw::Keep::paths);
+}
+
+template <class Any>
+Any make(const bench::Tree&) {
+  return Any();
+}
+
+// AutoWatchers with a filter that refuses nothing: a function, and the lines of a usual project.
+struct AnyFilter : inotify::AutoWatcher {
+  using AutoWatcher::AutoWatcher;
+};
+struct IgnoreFilter : inotify::AutoWatcher {
+  using AutoWatcher::AutoWatcher;
+};
+
+template <>
+AnyFilter make(const bench::Tree&) {
+  AnyFilter::Options options;
+  options.add_filter = [](const inotify::Event&) { return true; };
+  return AnyFilter(std::move(options));
+}
+
+template <>
+IgnoreFilter make(const bench::Tree& tree) {
+  std::ofstream(tree.root() + "/.gitignore")
+      << "# what is built\n/build/\n*.o\n*.so\n*.a\n*.swp\n__pycache__/\nnode_modules/\n"
+         ".cache/\n/dist\ndocs/_build/\n!keep.o\n";
+  IgnoreFilter::Options options;
+  options.add_filter = inotify::IgnoreFilter::from_gitignore(tree.root());
+  return IgnoreFilter(std::move(options));
 }
 
 // Files in many directories, as many as the default queue holds.
@@ -50,7 +83,7 @@ void measure(Do what_to_do) {
 template <class Any>
 std::size_t run(std::string_view work) {
   const bench::Tree tree(directories, 3 * directories);
-  Any any;
+  Any any = make<Any>(tree);
   if (work == "set_up") {
     measure([&] { add_all(any, tree.root()); });
     return any.num_watches();
@@ -79,8 +112,10 @@ int main(int argc, char** argv) {
   const std::string_view work = argc == 3 ? argv[1] : "";
   const std::string_view who = argc == 3 ? argv[2] : "";
   if (work != "set_up" && work != "drain") return 2;
-  std::cout << (who == "AutoWatcher" ? run<inotify::AutoWatcher>(work)
-                : who == "Watcher"   ? run<inotify::Watcher>(work)
-                                     : run<bench::Raw>(work))
+  std::cout << (who == "AutoWatcher"    ? run<inotify::AutoWatcher>(work)
+                : who == "Watcher"      ? run<inotify::Watcher>(work)
+                : who == "IgnoreFilter" ? run<IgnoreFilter>(work)
+                : who == "AnyFilter"    ? run<AnyFilter>(work)
+                                        : run<bench::Raw>(work))
             << '\n';
 }

@@ -17,8 +17,9 @@ namespace inotify::inline v0::detail {
 /// directory, which are read as paths come: a stack of those that concern the last path, as git has it.
 ///
 /// Invariants:
-/// 1. levels_[i] is what was read in the directory that is i components below top_, on the way to what
-///    loaded_ leads to, whose path has a slash at its end.
+/// 1. levels_[i] is of the directory i components below top_, on the way to loaded_, which is the path
+///    of the last of them; each is kept. Paths of directories begin at top_, and are empty or have a
+///    slash at their end.
 /// 2. A level is asked about what is below its directory only, after those above it, whose answers it
 ///    replaces; and no more once a component is ignored, so that it is not even read then.
 ///
@@ -26,16 +27,17 @@ namespace inotify::inline v0::detail {
 class IgnoreFiles {
  public:
   /// Ignores nothing.
-  explicit IgnoreFiles(bool ignore_case) : rules_(ignore_case), ignore_case_(ignore_case) {}
-  explicit IgnoreFiles(IgnoreRules rules) : rules_(std::move(rules)) {}
+  IgnoreFiles() = default;
+  explicit IgnoreFiles(IgnoreRules rules)
+      : rules_(std::make_shared<const IgnoreRules>(std::move(rules))) {}
 
   /// Those of one file. Throws PathError.
   static IgnoreFiles of_file(const std::string& file, bool ignore_case);
   /// What git ignores below `root`. Throws PathError.
   static IgnoreFiles of_repository(const std::string& root, bool ignore_case);
 
-  /// Whether a path, from the root on, is ignored.
-  bool ignores(const CutPath& below);
+  /// Whether a path, from the root on, is ignored. It is not empty; nor is a component of one that is.
+  bool ignores(std::string_view below, bool is_directory);
 
   /// The .gitignore of a directory below the root, or of the root (""), may be another, and so may those
   /// below it.
@@ -43,31 +45,37 @@ class IgnoreFiles {
 
   /// The files that could not be read since the last call.
   using Failure = std::pair<std::string, std::error_code>;
-  std::vector<Failure> take_failures() { return std::exchange(failures_, {}); }
+  [[nodiscard]] bool has_failures() const noexcept { return !failures_.empty(); }
+  std::vector<Failure> take_failures() noexcept { return std::exchange(failures_, {}); }
 
  private:
-  using Level = std::shared_ptr<const IgnoreRules>;  // null: no file, or no pattern in it
+  using Rules = std::shared_ptr<const IgnoreRules>;  // null: no file, or no pattern in it
+  struct Level {
+    std::size_t begin;  // of what is below the directory
+    Rules rules;
+  };
 
-  [[nodiscard]] Level read_level(std::string_view directory, std::string& file,
-                                 std::error_code& ec) const;
-  const CutPath& from_top(const CutPath& below);
+  std::size_t pass(std::string_view path);
+  [[nodiscard]] bool is_kept(std::string_view path, std::size_t begin, std::size_t end) const;
+  bool judge(std::size_t begin);
   [[nodiscard]] bool is_git(std::string_view name) const;
-  void drop_unlike_levels(const CutPath& path) noexcept;
-  const IgnoreRules* level(const CutPath& path, std::size_t depth);
+  [[nodiscard]] bool is_loaded(std::string_view directory) const noexcept;
+  void drop_levels(std::size_t most) noexcept;
+  bool load(std::string_view directory);
 
-  IgnoreRules rules_;  // the patterns of all; asked first, for the levels go before it
+  Rules rules_;  // the patterns of all; asked first, for the levels go before it
   bool ignore_case_ = false;
-  bool has_levels_ = false;
-  std::string top_;          // the directory with the .git, or the root
-  std::string root_;         // below top_; empty, or with a slash at its end
-  std::size_t in_root_ = 0;  // the levels of the root and above
+  std::string top_;   // the directory with the .git, or the root; empty: nothing is read
+  std::string root_;  // the path of the root
   std::vector<Level> levels_;
-  std::string loaded_;  // as far as the last level
+  std::vector<Level> ruled_;  // those of them that have rules
+  std::string loaded_;
   std::vector<Failure> failures_;
 
   // Of the path under way; members to reuse their memory.
   std::string joined_;
-  CutPath path_;  // of joined_
+  std::string file_;
+  CutPath path_;
   std::vector<Verdict> verdicts_;
 };
 

@@ -52,10 +52,18 @@ class IgnoreRules {
 
   [[nodiscard]] bool empty() const noexcept { return is_negated_.empty(); }
 
-  /// Judges each component of `path`, as the directory or file that it leads to, by its place below the
-  /// directory of the file, which has `depth` components. Replaces only verdicts of those that a line
-  /// matches. Returns the steps.
-  std::size_t judge(const CutPath& path, std::size_t depth, std::vector<Verdict>& verdicts) const;
+  /// Whether a line may match a component, if what is below the directory of the file begins with that
+  /// byte on the way to it.
+  [[nodiscard]] bool may_match(char first, std::string_view name) const noexcept {
+    return names_.sieve.may_match(name.front(), name.back()) ||
+           paths_.sieve.may_match(first, name.back());
+  }
+
+  /// Judges the components of `path` from number `from` on, each as the directory or file that it leads
+  /// to, by its place below the directory of the file, which has `depth` components. Replaces only
+  /// verdicts of those that a line matches. Returns the steps.
+  std::size_t judge(const CutPath& path, std::size_t depth, std::size_t from,
+                    std::vector<Verdict>& verdicts) const;
 
  private:
   using Line = std::size_t;  // from 1 on
@@ -68,7 +76,8 @@ class IgnoreRules {
   };
 
   Line line_of_name(std::string_view name, bool is_directory, std::size_t& steps) const;
-  std::vector<Line> lines_of_path(const CutPath& path, std::size_t depth, std::size_t& steps) const;
+  std::vector<Line> lines_of_path(const CutPath& path, std::size_t depth, std::size_t from,
+                                  std::size_t& steps) const;
 
   bool ignore_case_;
   Patterns names_;
