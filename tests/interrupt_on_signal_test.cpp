@@ -237,6 +237,34 @@ TEST(InterruptOnSignal, LeavesAHandlerThatHasCoveredIt) {
             0);
 }
 
+// A handler over a guard's that calls it.
+struct sigaction covered {};
+void call_covered(int signal, siginfo_t* info, void* context) {
+  own_calls = own_calls + 1;
+  covered.sa_sigaction(signal, info, context);
+}
+
+TEST(InterruptOnSignal, AHandlerThatHasCoveredItMayPassOnToIt) {
+  EXPECT_EQ(status_of([] {
+              own_calls = 0;
+              Counter counter;
+              const InterruptOnSignal guard(counter, {SIGINT});
+              struct sigaction action {};
+              action.sa_sigaction = call_covered;
+              action.sa_flags = SA_SIGINFO;
+              ::sigaction(SIGINT, &action, &covered);
+              ::raise(SIGINT);
+              if (own_calls != 1 || counter.count != 1) return 1;
+              Counter later;  // gets it by the same way
+              const InterruptOnSignal second(later, {SIGINT});
+              ::raise(SIGINT);
+              if (own_calls != 2 || counter.count != 1 || later.count != 1) return 2;
+              ::raise(SIGINT);
+              return 3;
+            }),
+            -SIGINT);
+}
+
 TEST(InterruptOnSignal, WhatIsIgnoredStaysIgnored) {
   EXPECT_EQ(status_of([] {
               ::signal(SIGINT, SIG_IGN);
