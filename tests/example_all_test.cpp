@@ -46,6 +46,7 @@ constexpr Case cases[] = {
     {"queue", "watching 1 directory; make a file in it\n", "file: IN_CREATE", " events of files"},
     {"threaded", "watching 1 directory; make a file in it\n", "IN_CREATE", " events\n"},
     {"performant", "watching 1 directory; make a file in it\n", "IN_CREATE", " events\n"},
+    {"settle", "watching 1 directory; make a file in it\n", "IN_CREATE", " events\n"},
     {"handler", "watching 1 directory; make a file in it\n", "IN_CREATE", " created, "},
     {"stats", "watching 1 directory; make a file in it\n", "IN_CREATE", "at the end:\n"},
     {"watch_file", "; change it, or put another in its place\n", "appeared", " changes\n", true},
