@@ -53,7 +53,7 @@ TEST_F(PythonInotify, Performant) {
   inotify::AutoWatcher watcher;
   watcher.add_all(dir_.path(), IN_ALL_EVENTS);
   const inotify::Threshold threshold(watcher, 512);
-  inotify::BatchReader reader(watcher, {.enough = 512, .longest_wait = 50ms, .look_every = 1ms});
+  inotify::BatchReader reader(watcher, inotify::BatchReader::Options{512, 50ms, 1ms});
   test::act(dir_.path(), {"write a"});
   EXPECT_FALSE(threshold());
   EXPECT_EQ(threshold.readable(), 4 * 32U);
