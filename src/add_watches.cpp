@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <inotify/detail/given_path.hpp>
+#include <inotify/detail/override.hpp>
 #include <new>
 #include <utility>
 
@@ -50,12 +51,16 @@ std::vector<std::string> glob_paths(const std::string& pattern) {
 std::map<std::string, Added> add_watches(Watcher& watcher, const std::vector<std::string>& paths,
                                          Mask mask, AddOptions options) {
   Result result;
+  const auto accepts = [&](const Event& event) {
+    const bool is_wanted = options.add_filter(event);
+    if (!is_wanted) result[std::string(event.fullpath)] = {};
+    return is_wanted;
+  };
+  const detail::Override<DirectoryFilter> below(
+      watcher.add_filter, options.add_filter ? DirectoryFilter(accepts) : watcher.add_filter);
   const auto add = [&](const std::string& path) {
-    if (options.add_filter && !options.add_filter(detail::event_of_given(path).view())) {
-      result[path] = {};
-    } else {
-      (options.recursive ? add_tree : add_one)(watcher, path, mask, options.quiet, result);
-    }
+    if (options.add_filter && !accepts(detail::event_of_given(path).view())) return;
+    (options.recursive ? add_tree : add_one)(watcher, path, mask, options.quiet, result);
   };
   for (const std::string& path : paths) {
     const auto matches = options.glob ? glob_paths(path) : std::vector<std::string>{};

@@ -9,6 +9,7 @@
 
 #include <inotify/detail/crew.hpp>
 #include <inotify/detail/directory.hpp>
+#include <inotify/detail/given_path.hpp>
 #include <inotify/detail/tree_scan.hpp>
 #include <inotify/watcher.hpp>
 
@@ -143,10 +144,16 @@ void Watcher::Bulk::scan(detail::Directory above, NodeId node,
   nodes_ = {node};
   TreeScan::Options options;
   options.mask = walk_.mask_ | IN_ONLYDIR | IN_DONT_FOLLOW | IN_MASK_ADD;
-  detail::Crew crew(1);
+  const DirectoryFilter& filter = watcher_.add_filter;
+  if (filter) {
+    options.accepts = [&](int wd, std::string_view path, std::string_view name) {
+      return filter(detail::event_of_found(wd, path, name).view());
+    };
+  }
+  detail::Crew crew(filter ? 0 : 1);  // it is not asked in a thread that is not the user's
   options.is_at_home = crew.is_at_home();
   TreeScan scan(watcher_.instance_, std::move(options));
-  scan.begin(std::move(above), table().wd(node), {}, names);
+  scan.begin(std::move(above), table().wd(node), filter ? table().path(node) : "", names);
   for (bool has_more = true; has_more;) {
     std::exception_ptr error;
     crew.start(0, [&] { has_more = scan.fill(notes_); });
@@ -177,7 +184,7 @@ void Watcher::Bulk::keep(const TreeScan::Note& note, std::string_view name) {
     failed_.emplace_back(path_in(directory, name), make_error(note.error));
     return;
   }
-  if (name.empty()) return;
+  if (name.empty() || note.wd < 0) return;  // or refused
   const NodeId node =
       table().by_wd(note.wd) == no_node ? table().ensure_child(directory, name) : no_node;
   if (node == no_node || table().wd(node) >= 0) {  // known already

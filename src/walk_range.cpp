@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <inotify/detail/given_path.hpp>
 #include <inotify/detail/path_error.hpp>
 #include <inotify/detail/uninterrupted.hpp>
 #include <inotify/watcher.hpp>
@@ -104,6 +105,7 @@ void WalkRange::advance() {
     const std::string name = std::move(listed.names.back());
     listed.names.pop_back();
     std::error_code ec;
+    if (!accepts(listed.above, name)) continue;
     reach(listed.above, ec);
     if (!ec) wd_ = watch(listed.above, name, ec);
     if (!ec) return;
@@ -115,6 +117,11 @@ void WalkRange::advance() {
                            (failures_ == 1 ? " directory" : " directories") +
                            " could not be watched, the rest is; the first failure";
   detail::throw_error(call.c_str(), failed_path_, failed_);
+}
+
+bool WalkRange::accepts(const Place& above, std::string_view name) const {
+  const auto& filter = watcher_->add_filter;
+  return !filter || filter(detail::event_of_found(above.wd, known_path(above), name).view());
 }
 
 // Watches a name in the directory that has just been reached.

@@ -37,7 +37,7 @@ class AddWatchesTest : public testing::Test {
   std::vector<std::string> watched(const Result& result, const inotify::Watcher& watcher) {
     std::vector<std::string> paths;
     for (const auto& [path, added] : result) {
-      if (added.error) continue;
+      if (added.wd < 0) continue;
       EXPECT_EQ(watcher.path(path)->wd, added.wd);
       paths.push_back(fs::relative(path, dir_.path()));
     }
@@ -115,6 +115,18 @@ TEST_F(AddWatchesTest, AFilterIsAskedAboutEachPathThatIsGiven) {
     }
     EXPECT_TRUE(watcher.path(in("tree/b")));
   }
+}
+
+TEST_F(AddWatchesTest, AFilterIsAskedAboutWhatIsBelowOfAPlainWatcher) {
+  fs::create_directories(in("tree/b/c/deep"));
+  inotify::Watcher watcher;
+  const auto result =
+      add_watches(watcher, {in("tree")}, IN_CREATE,
+                  {.recursive = true, .add_filter = inotify::ExcludeFilter({}, {"c"})});
+  EXPECT_THAT(watched(result, watcher), ElementsAre("tree", "tree/a", "tree/b"));
+  EXPECT_EQ(result.at(in("tree/b/c")).wd, -1);
+  EXPECT_EQ(result.size(), 4U) << "it is told itself, and what is below is not come to";
+  EXPECT_FALSE(watcher.add_filter) << "that was for this call";
 }
 
 TEST_F(AddWatchesTest, WhatAnAutoWatchersOwnFilterRefusesIsTold) {

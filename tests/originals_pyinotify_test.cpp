@@ -136,12 +136,12 @@ TEST_F(Pyinotify, StatsThreadedCountsInTwoThreads) {
 }
 
 TEST_F(Pyinotify, Exclude) {
-  const test::Steps steps{"write hostname", "mkdir cups", "mkdir cups/ssl", "mkdir rc0.d",
-                          "write cups/f"};
+  const test::Steps steps{"write hostname", "mkdir cups",    "mkdir cups/ssl",
+                          "mkdir rc0.d",    "mkdir cups/no", "write cups/f"};
   compare("exclude", steps, [&] {
     test::act(dir_.path(), steps);
     const inotify::ExcludeFilter filter(
-        {root_ + "/apache[2]?/", root_ + "/rc.*", root_ + "/hostname"});
+        {root_ + "/apache[2]?/", root_ + "/rc.*", root_ + "/hostname", root_ + "/cups/no"});
     inotify::Watcher watcher;
     const auto result =
         add_watches(watcher, {root_ + "/hostname", root_ + "/cups", root_ + "/rc0.d"},

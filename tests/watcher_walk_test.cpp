@@ -436,6 +436,42 @@ TEST_F(WatcherWalkErrors, AreSkippedIfIgnoredErrorsSaysSo) {
   EXPECT_NO_THROW(w_.add_all(dir_ / "b/..", IN_CREATE | IN_MASK_ADD));
 }
 
+// In bulk, and step by step: IN_OPEN makes events of the walk itself.
+TEST_F(WatcherWalk, LeavesOutWhatTheFilterRefuses) {
+  directories({"a/no/deep", "a/yes/no", "no", "yes/deep"});
+  write_file(dir_ / "file");
+  for (const Mask mask : {Mask{IN_CREATE}, Mask{IN_CREATE | IN_OPEN}}) {
+    Watcher watcher;
+    std::vector<std::string> asked;
+    watcher.add_filter = [&](const Event& event) {
+      EXPECT_EQ(event.mask, IN_CREATE | IN_ISDIR);
+      EXPECT_EQ(event.fullpath, std::string(event.path) + "/" + std::string(event.name));
+      asked.push_back(relative(event.fullpath));
+      return event.name != "no";
+    };
+    EXPECT_THAT(watcher.add_all(dir_.path(), mask), SizeIs(5));
+    EXPECT_THAT(asked,
+                UnorderedElementsAre("a", "a/no", "a/yes", "a/yes/no", "no", "yes", "yes/deep"));
+    for (const char* name : {"a", "a/yes", "yes", "yes/deep"})
+      EXPECT_TRUE(watcher.path(dir_ / name));
+    EXPECT_EQ(test::audit(watcher), "");
+  }
+  w_.add_filter = [](const Event& event) { return event.name != "no"; };
+  EXPECT_EQ(std::ranges::distance(w_.add_iter(dir_.path(), IN_CREATE)), 5);
+}
+
+TEST_F(WatcherWalk, WhatTheFilterThrowsEndsTheWalk) {
+  directories({"a/b/c"});
+  w_.add_filter = [](const Event& event) -> bool {
+    if (event.name == "c") throw std::runtime_error("enough");
+    return true;
+  };
+  EXPECT_THROW(w_.add_all(dir_.path(), IN_CREATE), std::runtime_error);
+  EXPECT_EQ(test::audit(w_), "");
+  w_.add_filter = {};
+  EXPECT_THAT(w_.add_all(dir_.path(), IN_CREATE), SizeIs(4));
+}
+
 TEST_F(WatcherWalk, IgnoresWhatIsARaceByDefaultAndNothingElse) {
   EXPECT_THAT(w_.ignored_errors, UnorderedElementsAre(ENOENT, EPERM, ENOTDIR));
 }

@@ -1,7 +1,6 @@
 // Watch many paths in one call: globs, recursion, and errors told per path.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <system_error>
@@ -21,10 +20,10 @@ struct AddOptions {
   bool recursive = false;  ///< Each path with all directories below it.
   bool glob = false;       ///< The paths are patterns, see glob_paths().
   bool quiet = false;      ///< Errors are put down in the result, not thrown.
-  /// Asked about each of the paths (of the matches, with `glob`), as AutoWatcher's with filter_roots
-  /// is: what it refuses is not watched, nor, with `recursive`, what is below. An ExcludeFilter is
-  /// one. What is below the others is the business of AutoWatcher's own add_filter.
-  std::function<bool(const Event&)> add_filter{};
+  /// Asked about each of the paths (of the matches, with `glob`) and, with `recursive`, about each
+  /// directory below: what it refuses is not watched, nor what is below that. An ExcludeFilter is one.
+  /// An AutoWatcher, which goes on to ask, asks its own about what is below.
+  DirectoryFilter add_filter{};
 };
 
 /// What became of a path.
@@ -44,7 +43,7 @@ struct Added {
 ///                                tree as it is and becomes
 ///     do_glob=True               .glob = true
 ///     quiet=True                 .quiet = true; in pyinotify this is the default
-///     exclude_filter=f           .add_filter = f, for what is below AutoWatcher(f): see ExcludeFilter
+///     exclude_filter=f           .add_filter = f, see ExcludeFilter; of an AutoWatcher: AutoWatcher(f)
 ///     proc_fun=f                 look event.wd up, or ask event.path
 ///
 /// A pattern that nothing matches is taken for a path, so that its ENOENT is told. Without `quiet`

@@ -42,10 +42,6 @@ enum class OverflowPolicy {
   announce,
 };
 
-/// Asked about each directory before it is watched, under the name it then has: false leaves it,
-/// and all below, alone. An ExcludeFilter is one.
-using DirectoryFilter = std::function<bool(const Event&)>;
-
 /// A Watcher that watches trees: every directory below a root, now and later.
 ///
 ///     inotify::AutoWatcher w;
@@ -152,8 +148,7 @@ class INOTIFY_API AutoWatcher : public Watcher {
   /// With that filter: `AutoWatcher watcher(ExcludeFilter({...}))`. See Options::add_filter.
   template <class Filter>
   requires std::is_invocable_r_v<bool, Filter&, const Event&>
-  explicit AutoWatcher(Filter add_filter)
-      : AutoWatcher(Options{.add_filter = std::move(add_filter)}) {}
+  explicit AutoWatcher(Filter filter) : AutoWatcher(Options{.add_filter = std::move(filter)}) {}
 
   /// Follows each of `paths`, a range of them or `{"/etc", "/srv"}`, as add_all() does; the first that
   /// cannot be watched is thrown. Source: PyInotify, InotifyTrees.
@@ -227,7 +222,8 @@ class INOTIFY_API AutoWatcher : public Watcher {
 
  private:
   // There is nothing to be ignored: what vanishes while it is walked is no error here, and any other
-  // directory that cannot be watched is named.
+  // directory that cannot be watched is named. And a filter that is changed would have to be asked again.
+  using Watcher::add_filter;
   using Watcher::ignored_errors;
 
   using Entry = detail::LookAhead::Entry;

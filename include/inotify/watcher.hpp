@@ -59,6 +59,10 @@ concept PathRange =
   { *std::begin(range) } -> std::convertible_to<std::filesystem::path>;
 };
 
+/// Asked about each directory before it is watched, under the name it then has: false leaves it,
+/// and all below, alone. An ExcludeFilter is one.
+using DirectoryFilter = std::function<bool(const Event&)>;
+
 class WalkRange;
 
 /// An inotify instance that knows the path of each of its watches.
@@ -171,6 +175,11 @@ class INOTIFY_API Watcher {
 
   /// What add_all takes for a race below its root.
   std::vector<int> ignored_errors{ENOENT, EPERM, ENOTDIR};
+
+  /// Asked by add_all and add_iter about each directory below their root, with a synthetic
+  /// IN_CREATE|IN_ISDIR. It must not call the watcher; what it throws ends the walk, as of OnError.
+  /// Default: all. An AutoWatcher has that of its options.
+  DirectoryFilter add_filter{};
 
   /// Ends a watch, under all its names. Its entry stays until its IN_IGNORED has been read, for
   /// what is queued before that still arrives, with its path. A watch that the kernel has dropped
@@ -461,6 +470,7 @@ class INOTIFY_API WalkRange {
   void advance();
   void list_current();
   void list(detail::Directory directory, Place place);
+  [[nodiscard]] bool accepts(const Place& above, std::string_view name) const;
   int watch(const Place& above, const std::string& name, std::error_code& ec);
   detail::Directory open_root(detail::Directory::Use use, std::error_code& ec) const;
   void reach(Place& place, std::error_code& ec);

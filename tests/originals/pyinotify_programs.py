@@ -92,7 +92,7 @@ def stats_threaded(root, steps):
 def exclude(root, steps):
     manager = pyinotify.WatchManager()
     act(root, steps)
-    patterns = ["^" + root + pattern for pattern in ("/apache[2]?/", "/rc.*", "/hostname")]
+    patterns = ["^" + root + pattern for pattern in ("/apache[2]?/", "/rc.*", "/hostname", "/cups/no")]
     given = [root + "/" + name for name in ("hostname", "cups", "rc0.d")]
     result = manager.add_watch(
         given, pyinotify.ALL_EVENTS, rec=True, exclude_filter=pyinotify.ExcludeFilter(patterns)

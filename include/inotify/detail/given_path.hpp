@@ -1,8 +1,9 @@
-// What a filter is asked about a path that the user has given.
+// What a filter is asked.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -21,6 +22,20 @@ inline OwnedEvent event_of_given(std::string path) {
   event.path = path.substr(0, path.size() - event.name.size());
   if (event.path.size() > 1) event.path.pop_back();
   event.fullpath = std::move(path);
+  return event;
+}
+
+/// A directory that has been found in another, which is watched.
+inline OwnedEvent event_of_found(int wd, std::string_view path, std::string_view name) {
+  OwnedEvent event;
+  event.wd = wd;
+  event.mask = IN_CREATE | IN_ISDIR;
+  event.synthetic = true;
+  event.name = name;
+  event.path = path;
+  event.fullpath = event.path;
+  if (!event.fullpath.ends_with('/')) event.fullpath += '/';
+  event.fullpath += name;
   return event;
 }
 
