@@ -108,7 +108,7 @@ class INOTIFY_API Watcher {
   /// cannot be watched is thrown. Source: PyInotify, Inotify(paths).
   template <PathRange Paths>
   Watcher(const Paths& paths, Mask mask) : Watcher() {
-    for (const std::filesystem::path& path : paths) Watcher::add(path, mask);
+    for (const auto& path : paths) Watcher::add(std::filesystem::path(path), mask);
   }
   Watcher(std::initializer_list<std::filesystem::path> paths, Mask mask) : Watcher() {
     for (const std::filesystem::path& path : paths) Watcher::add(path, mask);
@@ -157,8 +157,8 @@ class INOTIFY_API Watcher {
   template <PathRange Paths>
   std::vector<int> add_all(const Paths& paths, Mask mask, const OnError& onerror = {}) {
     std::vector<int> wds;
-    for (const std::filesystem::path& path : paths) {
-      const std::vector<int> found = add_all(path, mask, onerror);
+    for (const auto& path : paths) {
+      const std::vector<int> found = add_all(std::filesystem::path(path), mask, onerror);
       wds.insert(wds.end(), found.begin(), found.end());
     }
     return wds;
