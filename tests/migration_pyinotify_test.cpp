@@ -1,6 +1,7 @@
 // examples/migrating/pyinotify.md, name by name: what stands on its right side does what it says.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <chrono>
 #include <filesystem>
@@ -66,6 +67,10 @@ TEST_F(FromPyinotify, AutoAdd) {
   watcher.remove(root);
   watcher.read();
   EXPECT_TRUE(watcher.empty()) << "rm_watch(wd, rec=True)";
+  watcher.add_all(dir_.path(), IN_CREATE);
+  watcher.remove_all(dir_.path());
+  watcher.read();
+  EXPECT_TRUE(watcher.empty());
 }
 
 TEST_F(FromPyinotify, ProcFunAndIgnoreEvents) {
@@ -165,6 +170,11 @@ TEST_F(FromPyinotify, Notifiers) {
   EXPECT_EQ(notifier.loop([](inotify::Notifier&) { return true; }),
             inotify::Notifier::Ended::by_callback);
   EXPECT_EQ(handled, 1);
+  {
+    const inotify::InterruptOnSignal guard(notifier);
+    ::raise(SIGINT);
+    EXPECT_EQ(notifier.loop(), inotify::Notifier::Ended::stopped) << "Ctrl-C";
+  }
   notifier.stop();
   EXPECT_EQ(notifier.loop(), inotify::Notifier::Ended::stopped);
 

@@ -68,6 +68,8 @@ TEST_F(FromPythonInotify, Event) {
     EXPECT_THAT(inotify::decode_mask(event.mask), ElementsAre("IN_CREATE"));
     EXPECT_THAT(watcher.paths(event.wd), ElementsAre(dir_.path()));
     EXPECT_EQ(watcher.wd(event.wd)->path, dir_.path());
+    EXPECT_EQ(inotify::describe(IN_CREATE), "an entry was made in the directory");
+    EXPECT_THAT(inotify::to_json(event), HasSubstr("IN_CREATE"));
     std::ostringstream out;
     out << event;
     EXPECT_EQ(out.str(), inotify::to_string(event));

@@ -91,6 +91,22 @@ TEST_F(Dsoprea, Trees) {
       {"mkdir a", "mkdir a/s", "mkdir b"});
 }
 
+// "After each cycle (all notified events were processed, or no events were received), you'll get a None."
+TEST_F(Dsoprea, A4_ATickAfterEachCycle) {
+  const test::Steps steps{"write a", "touch b", "move a c"};
+  compare("ticks", steps, [&] {
+    inotify::Watcher watcher({root_}, IN_ALL_EVENTS);
+    auto events = event_gen(watcher, {.block_duration = 0ms, .tick = inotify::Tick::each_batch});
+    auto event = events.begin();
+    for (const std::string& step : steps) {
+      test::act(dir_.path(), {step});
+      for (; *event != nullptr; ++event) told_.emplace_back((*event)->name);
+      told_.emplace_back("None");
+      ++event;
+    }
+  });
+}
+
 TEST_F(Dsoprea, ATreeMissesNothing) {
   const test::Steps steps{"mkdir a/d", "mkdir a/d/e", "write a/d/e/f"};
   const auto original = test::run_original("pyinotify_dsoprea_programs.py", "trees", steps,

@@ -33,4 +33,17 @@ def trees(root, steps):
     told(generator, root)
 
 
-main({"simple": simple, "paths": paths, "trees": trees})
+def ticks(root, steps):
+    """Each step is a cycle of its own: its events, and a None after them."""
+    generator = adapters.Inotify(block_duration_s=0)
+    generator.add_watch(root)
+    events = generator.event_gen()
+    for step in steps:
+        act(root, [step])
+        for event in events:
+            tell(root, "None" if event is None else event[3])
+            if event is None:
+                break
+
+
+main({"ticks": ticks, "simple": simple, "paths": paths, "trees": trees})
