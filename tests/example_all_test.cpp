@@ -48,6 +48,7 @@ constexpr Case cases[] = {
     {"performant", "watching 1 directory; make a file in it\n", "IN_CREATE", " events\n"},
     {"settle", "watching 1 directory; make a file in it\n", "IN_CREATE", " events\n"},
     {"handler", "watching 1 directory; make a file in it\n", "IN_CREATE", " created, "},
+    {"ignore", "watching 1 directory; make a file in it\n", "IN_CREATE", " events\n"},
     {"stats", "watching 1 directory; make a file in it\n", "IN_CREATE", "at the end:\n"},
     {"watch_file", "; change it, or put another in its place\n", "appeared", " changes\n", true},
 };
