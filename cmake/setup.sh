@@ -7,6 +7,9 @@ have() {
     benchmark) c++ -E -include benchmark/benchmark.h -x c++ /dev/null ;;
     gtest) c++ -E -include gmock/gmock.h -x c++ /dev/null ;;
     fuse3) pkg-config --exists fuse3 ;;
+    # Two of the originals, to run beside ours.
+    pyinotify) /usr/bin/python3 -c 'import pyinotify' ;;
+    PyInotify) /usr/bin/python3 -c 'import inotify.adapters' ;;
     # Some distributions package the sanitizers' run-time apart from the compiler.
     clang++) echo 'int main() {}' | clang++ -fsanitize=address -x c++ - -o /dev/null ;;
     *) command -v "$1" ;;
@@ -28,6 +31,8 @@ packages() {
     pacman:pkg-config | zypper:pkg-config) echo pkgconf ;;
     apt-get:clang++) echo clang libclang-rt-dev ;;
     apt-get:fuse3) echo libfuse3-dev ;;
+    apt-get:pyinotify) echo python3-pyinotify ;;
+    apt-get:PyInotify) echo python3-inotify ;;
     dnf:fuse3 | zypper:fuse3) echo fuse3-devel ;;
     *:setpriv) echo util-linux ;;
     *:mkfs.btrfs) echo btrfs-progs ;;
