@@ -96,7 +96,7 @@ class INOTIFY_API IgnoreFilter {
   /// has been asked about, or an overflow, or paths elsewhere since. So who asks about each event of a
   /// loop, with IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE in the mask, sees a change from the
   /// next read() on. As git does, it takes the files through no symlink. It costs one
-  /// openat(2) for each directory of a path that the path asked about before did not have.
+  /// open(2) for each directory of a path that the path asked about before did not have.
   ///
   /// A change does not reach back: a directory that has been watched stays so, and one that has not is not
   /// until AutoWatcher::add_all is called again for the root, which asks anew.
