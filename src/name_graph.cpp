@@ -1,5 +1,7 @@
 #include <inotify/detail/name_graph.hpp>
 
+#include <iterator>
+
 namespace inotify::inline v0::detail {
 
 // ---- paths

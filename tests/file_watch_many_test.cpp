@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <inotify/file_watch.hpp>
+#include <inotify/watch_file.hpp>  // its former name
 #include <string>
 #include <system_error>
 #include <utility>
@@ -117,7 +118,9 @@ TEST_F(FileWatchMany, OneThatIsWrittenToIsToldAloneHoweverItIsReached) {
 
 TEST_F(FileWatchMany, AddsAndRemovesWithWhatIsNeeded) {
   for (const char* name : {"a/b/1", "a/b/2", "a/c/3"}) write(name, "1");
-  FileWatch files(in("a/b/1"));
+  FileWatch files;
+  EXPECT_TRUE(files.empty() && files.path().empty() && !files.exists());
+  files.add(in("a/b/1"));
   const auto one = watched_by(files);
   files.add(in("a/b/2"));
   EXPECT_EQ(watched_by(files).size(), one.size() + 1) << "the file; the way there is the same";

@@ -87,7 +87,7 @@ class FileWatchManyRandom : public FileWatchMany {
 
   // A reader of many paths, who reads each when it is added and at each report, and at no other time.
   struct Reader {
-    FileWatch files;
+    FileWatch files{};
     std::map<std::string, std::optional<std::string>> seen{};
 
     void add(const std::filesystem::path& path) {
@@ -133,7 +133,7 @@ TEST_F(FileWatchManyRandom, WhatIsToldOfEachPathIsWhatThereIs) {
   for (unsigned seed = first; seed < first + 20 && !HasFailure(); ++seed) {
     SCOPED_TRACE("INOTIFY_SEED=" + std::to_string(seed));
     std::mt19937 random(seed);
-    Reader reader{FileWatch(ManyPaths{})};
+    Reader reader;
     for (int i = 0; i < test::rounds(60) && !HasFailure(); ++i) {
       SCOPED_TRACE("step " + std::to_string(i));
       if (random() % 4 == 0) change_paths(reader, random);
@@ -155,7 +155,7 @@ TEST_F(FileWatchManyRace, EndsUpToDateBesideAWriter) {
   for (unsigned seed = first; seed < first + 10 && !HasFailure(); ++seed) {
     SCOPED_TRACE("INOTIFY_SEED=" + std::to_string(seed));
     std::mt19937 random(seed);
-    Reader reader{FileWatch(ManyPaths{})};
+    Reader reader;
     for (int i = 0; i < path_count; ++i) reader.add(in(name(random)));
     test::SecondProcess writer([&] {
       std::mt19937 other(~seed);

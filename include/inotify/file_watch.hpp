@@ -85,6 +85,10 @@ class INOTIFY_API FileWatch {
   using milliseconds = std::chrono::milliseconds;
   using Paths = std::span<const std::filesystem::path>;
 
+  /// Follows nothing yet: see add().
+  FileWatch() : FileWatch(Paths()) {}
+  explicit FileWatch(std::error_code& ec) : FileWatch(Paths(), ec) {}
+
   /// With an error_code, a path that cannot be followed is kept, and tried again by read(); the error
   /// is that of the first.
   explicit FileWatch(std::filesystem::path path);
