@@ -247,7 +247,8 @@ class ShortLived {
 
 }  // namespace
 
-std::vector<Event> coalesce(std::span<const Event> events, const CoalesceOptions& options) {
+std::vector<Event> detail::Coalesce::operator()(std::span<const Event> events,
+                                                const CoalesceOptions& options) const {
   std::vector<Event> folded(events.begin(), events.end());
   // What was dropped no longer stands between its neighbours: they may fold, too.
   do {

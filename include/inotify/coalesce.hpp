@@ -23,6 +23,14 @@ struct CoalesceOptions {
   bool drop_short_lived = false;
 };
 
+namespace detail {
+/// See coalesce.
+struct Coalesce {
+  INOTIFY_API std::vector<Event> operator()(std::span<const Event> events,
+                                            const CoalesceOptions& options = {}) const;
+};
+}  // namespace detail
+
 /// Folds what one read() returned, or several, in order:
 ///
 ///     for (const inotify::Event& e : inotify::coalesce(watcher.read())) std::cout << e << '\n';
@@ -51,7 +59,8 @@ struct CoalesceOptions {
 /// The views of the result are those of `events`: what read() delivered stays valid until the next
 /// read(). O(n log n). Throws std::bad_alloc. Thread-safe. Source: pyinotify, coalesce_events (which
 /// loses the order); the last wish of python-inotify's performant.py.
-INOTIFY_API std::vector<Event> coalesce(std::span<const Event> events,
-                                        const CoalesceOptions& options = {});
+///
+/// An object, so that it can be given where a function of a batch is wanted: `{.fold = coalesce}`.
+inline constexpr detail::Coalesce coalesce{};
 
 }  // namespace inotify::inline v0
