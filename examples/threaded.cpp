@@ -34,9 +34,9 @@ int main(int argc, char** argv) try {
                                        std::cout << event << '\n';
                                      },
                                      {.read_freq = std::chrono::milliseconds(100)});
-  notifier.start([](inotify::Notifier&) {
+  notifier.start([&](inotify::Notifier&) {
     command_line::flush();
-    return false;
+    return watcher.empty();  // the trees are deleted; without this it would wait for new ones
   });
   const inotify::InterruptOnSignal guard(notifier, {SIGINT, SIGTERM});
   command_line::announce(directories);

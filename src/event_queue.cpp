@@ -5,12 +5,17 @@
 #include <system_error>
 #include <utility>
 
+#include <inotify/detail/deadline.hpp>
+
 namespace inotify::inline v0 {
 
 namespace {
 
+// Of what is watched itself and has ended the kernel does not tell what it was.
+constexpr Mask notices = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED;
+
 void hand(const OwnedEvent& event, EventQueue::Handler& handler) {
-  if (event.error || event.is_overflow() || event.is_unmount() || event.is_ignored()) {
+  if (event.error || (event.mask & notices) != 0) {
     handler.on_notice(event);
   } else if (event.is_dir()) {
     handler.on_directory(event);
@@ -23,18 +28,6 @@ void hand(const OwnedEvent& event, EventQueue::Handler& handler) {
 void check(const std::error_code& ec, const char* call) {
   if (ec && ec.value() != ENODATA) detail::throw_error(call, ec);
 }
-
-// Whichever side ends, and however: the other one shall not wait for it.
-class StopAtEnd {
- public:
-  explicit StopAtEnd(EventQueue& queue) : queue_(queue) {}
-  StopAtEnd(const StopAtEnd&) = delete;
-  StopAtEnd& operator=(const StopAtEnd&) = delete;
-  ~StopAtEnd() { queue_.stop(); }
-
- private:
-  EventQueue& queue_;
-};
 
 }  // namespace
 
@@ -58,24 +51,53 @@ std::size_t EventQueue::fill(milliseconds timeout) {
   return count;
 }
 
+// Whichever side ends, and however: the other one does not wait for it.
 void EventQueue::read_events() {
-  const StopAtEnd stop_at_end(*this);
+  const struct End {
+    EventQueue& queue;
+    ~End() {
+      queue.stop();
+      queue.posted_.run();  // what was accepted before that
+    }
+  } end{*this};
   std::error_code ec;
   while (take(Instance::forever, Full::wait, ec)) {
   }
   check(ec, "EventQueue::read_events");
 }
 
-// Takes one event; first it makes sure of the room, so that there never is an event in hand that
-// has none. There is one reader, so the room stays.
+// Takes one event, and calls what is posted before that or meanwhile.
 bool EventQueue::take(milliseconds timeout, Full when_full, std::error_code& ec) {
-  {
-    std::unique_lock lock(mutex_);
-    const auto can_go_on = [&] { return is_stopped_ || events_.size() < capacity_; };
-    if (when_full == Full::wait) room_or_end_.wait(lock, can_go_on);
-    if (is_stopped_ || events_.size() >= capacity_) return false;
-    is_taking_ = true;
+  const detail::Deadline deadline(timeout);
+  for (;;) {
+    posted_.run();
+    const Room room = begin_take(when_full);
+    if (room == Room::none) return false;
+    if (room == Room::posted) continue;
+    // Who posts without end keeps no event away.
+    const auto limit = posted_.empty() ? deadline.left() : milliseconds::zero();
+    if (take_next(limit, ec) != nullptr) return true;
+    if (ec.value() == ENODATA && !posted_.empty()) continue;  // it may add a watch
+    if (ec || watcher_->interrupted() || deadline.left() == milliseconds::zero()) return false;
+    // Woken by post() or stop(); or the watcher had nothing to tell of what it has read.
   }
+}
+
+// Makes sure of the room, so that there never is an event in hand that has none. There is one reader, so
+// the room stays.
+EventQueue::Room EventQueue::begin_take(Full when_full) {
+  std::unique_lock lock(mutex_);
+  const auto has_room = [&] { return events_.size() < capacity_; };
+  if (when_full == Full::wait)
+    room_or_end_.wait(lock, [&] { return is_stopped_ || !posted_.empty() || has_room(); });
+  if (is_stopped_) return Room::none;
+  if (!has_room()) return when_full == Full::wait ? Room::posted : Room::none;
+  is_taking_ = true;  // a post() from now on wakes it
+  return Room::one;
+}
+
+// What it returns is in the queue.
+const Event* EventQueue::take_next(milliseconds timeout, std::error_code& ec) {
   const Event* event = nullptr;
   try {
     event = watcher_->next(timeout, ec);
@@ -85,7 +107,7 @@ bool EventQueue::take(milliseconds timeout, Full when_full, std::error_code& ec)
     end_take(nullptr);
     throw;
   }
-  return event != nullptr;
+  return event;
 }
 
 // Throws only if there is an event, and then nothing has changed.
@@ -95,8 +117,8 @@ void EventQueue::end_take(const Event* event) {
   const std::lock_guard lock(mutex_);
   if (owned) events_.push_back(*std::move(owned));
   is_taking_ = false;
-  // The interrupt() of a stop() that came too late to be noticed is nobody else's business.
-  if (is_stopped_ && !watcher_->interrupted()) watcher_->clear_interrupt();
+  // A wake() that came too late to be noticed is nobody else's business; an interrupt() is.
+  if (std::exchange(is_woken_, false) && watcher_->clear_interrupt()) watcher_->interrupt();
   event_or_end_.notify_all();
 }
 
@@ -133,18 +155,30 @@ std::size_t EventQueue::handle_queued(Handler& handler) {
 }
 
 void EventQueue::handle_events(Handler& handler) {
-  const StopAtEnd stop_at_end(*this);
+  const struct End {
+    EventQueue& queue;
+    ~End() { queue.stop(); }
+  } end{*this};
   while (const auto event = pop()) hand(*event, handler);
 }
 
 // ---- both
 
 void EventQueue::stop() noexcept {
+  posted_.shut();
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopped_ = true;
+    event_or_end_.notify_all();
+  }
+  wake_reader();
+}
+
+// Whatever it waits for.
+void EventQueue::wake_reader() noexcept {
   const std::lock_guard lock(mutex_);
-  if (is_taking_ && !is_stopped_) watcher_->interrupt();
-  is_stopped_ = true;
   room_or_end_.notify_all();
-  event_or_end_.notify_all();
+  if (is_taking_ && !std::exchange(is_woken_, true)) watcher_->wake();
 }
 
 bool EventQueue::is_stopped() const {

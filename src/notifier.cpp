@@ -33,27 +33,38 @@ void Notifier::stop() noexcept {
 }
 
 Notifier::Ended Notifier::loop(const Callback& after_cycle) {
-  const struct TakeStops {
-    std::atomic<bool>& is_stopped;
-    ~TakeStops() { is_stopped = false; }
-  } take_stops{is_stopped_};
+  // However it ends: no function that was accepted is left behind, and no stop() goes on to the next.
+  const struct End {
+    Notifier& notifier;
+    ~End() {
+      notifier.posted_.shut();
+      notifier.posted_.run();
+      notifier.is_stopped_ = false;
+    }
+  } end{*this};
 
+  posted_.open();
   while (!is_stopped_) {
     const Cycle result = cycle();
     if (result == Cycle::stopped) return Ended::stopped;
     if (after_cycle && after_cycle(*this)) return Ended::by_callback;
-    if (result == Cycle::nothing_watched && watcher_.empty()) return Ended::nothing_watched;
+    if (result == Cycle::nothing_watched && watcher_.empty() && posted_.shut_if_empty())
+      return Ended::nothing_watched;
   }
   return Ended::stopped;
 }
 
 Notifier::Cycle Notifier::cycle() {
+  if (!goes_on()) return Cycle::stopped;
   if (!kept_.empty()) return deliver_kept() ? Cycle::done : Cycle::stopped;
-  const bool is_hopeless = watcher_.empty() && detail::Deadline(options_.timeout).is_endless();
+  const bool is_hopeless =
+      !waits_for_watches_ && watcher_.empty() && detail::Deadline(options_.timeout).is_endless();
   // What is left of what had gathered waits no longer.
-  const bool waits = !watcher_.has_pending();
-  if (waits && !gather(is_hopeless ? milliseconds::zero() : options_.timeout))
-    return Cycle::stopped;
+  if (!watcher_.has_pending()) {
+    const Wake wake = gather(is_hopeless ? milliseconds::zero() : options_.timeout);
+    if (wake == Wake::stop) return Cycle::stopped;
+    if (wake == Wake::posted) return Cycle::done;
+  }
   for (int batch = 0; batch < max_batches; ++batch) {
     const auto events = watcher_.read(milliseconds::zero());
     if (events.empty()) {
@@ -65,22 +76,25 @@ Notifier::Cycle Notifier::cycle() {
   return Cycle::done;
 }
 
-// Waits until it is time to read; false if it was stopped.
-bool Notifier::gather(milliseconds timeout) {
+// Waits until it is time to read, or until functions have been called before anything came.
+Notifier::Wake Notifier::gather(milliseconds timeout) {
   const detail::Deadline deadline(timeout);
   const detail::Deadline pause(options_.read_freq);
   const int fd = watcher_.fileno();
   if (fd < 0) detail::throw_error("Notifier::loop", make_error(EBADF));
   Wake wake = wait(fd, timeout);
-  if (wake == Wake::events) wake = wait(-1, pause.left());
+  // Who posts without end keeps no event away.
+  if (wake == Wake::posted && watcher_.readable() == 0) return wake;
+  if (wake != Wake::timeout && wake != Wake::stop) wake = wait(-1, pause.left());
   while (wake != Wake::stop && deadline.left() > milliseconds::zero() &&
          watcher_.readable() < options_.threshold) {
     wake = wait(-1, std::min(deadline.left(), std::max(options_.read_freq, min_pause)));
   }
-  return wake != Wake::stop;
+  return wake;
 }
 
-// Waits for `fd` to be readable; for nothing but stop() if it is -1.
+// Waits for `fd` to be readable, and calls what is posted meanwhile, which ends it; if `fd` is -1 time
+// just passes, up to a stop().
 Notifier::Wake Notifier::wait(int fd, milliseconds timeout) {
   const detail::Deadline deadline(timeout);
   while (!is_stopped_) {
@@ -89,7 +103,11 @@ Notifier::Wake Notifier::wait(int fd, milliseconds timeout) {
     if (ec) detail::throw_error("Notifier::loop", ec);
     if (wake == detail::Wake::events) return Wake::events;
     if (wake == detail::Wake::timeout) return Wake::timeout;
-    // Woken by a stop() that may have been taken already: the flag tells.
+    // Woken by a stop() or post() that may have been taken already: what they have left tells.
+    const bool has_run = posted_.run();
+    if (is_stopped_) break;
+    if (has_run && fd >= 0) return Wake::posted;
+    if (deadline.left() == milliseconds::zero()) return Wake::timeout;
   }
   return Wake::stop;
 }
@@ -114,7 +132,7 @@ bool Notifier::deliver(std::span<const Event> events) {
       keep(events.subspan(i + 1));
       throw;
     }
-    if (is_stopped_) {
+    if (!goes_on()) {
       keep(events.subspan(i + 1));
       return false;
     }
@@ -127,9 +145,15 @@ bool Notifier::deliver_kept() {
     const Event& event = kept_.front();
     kept_ = kept_.subspan(1);
     handler_(event);
-    if (is_stopped_) return false;
+    if (!goes_on()) return false;
   }
   return true;
+}
+
+// Between two events: calls what is posted. False after a stop().
+bool Notifier::goes_on() {
+  posted_.run();
+  return !is_stopped_;
 }
 
 // Nothing is copied, for that might fail: the watcher gives its batch away.
@@ -140,7 +164,9 @@ void Notifier::keep(std::span<const Event> events) noexcept {
 }
 
 ThreadedNotifier::ThreadedNotifier(Watcher& watcher, Notifier::Handler handler, Options options)
-    : notifier_(watcher, std::move(handler), std::move(options)) {}
+    : notifier_(watcher, std::move(handler), std::move(options)) {
+  notifier_.waits_for_watches_ = true;
+}
 
 ThreadedNotifier::~ThreadedNotifier() {
   stop();
@@ -165,6 +191,7 @@ void ThreadedNotifier::start(Notifier::Callback after_cycle) {
   error_ = nullptr;
   ended_.reset();
   notifier_.is_stopped_ = false;
+  notifier_.posted_.open();  // not only once the thread runs
   is_running_ = true;
   try {
     thread_ = std::thread([this, after_cycle = std::move(after_cycle)] {

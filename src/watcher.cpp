@@ -242,18 +242,15 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
   kept_ = 0;
   if (kept > 0) return delivered_.events().last(kept);
   if (!is_behind_ && batch_.empty()) give_back();
-  const auto wait = [&](milliseconds limit) {
-    const Instance::Wake wake = this->wait(limit, ec);
-    interrupted_ = wake == Instance::Wake::interrupt;
-    return wake;
-  };
   const detail::Deadline deadline(timeout);
   // Nobody knows of anything to be read, so it waits first: to read first took a system call more
   // for each event of a slow stream.
-  const bool waits_first = !is_behind_ && timeout > milliseconds::zero() && !empty();
-  if (waits_first && wait(deadline.left()) == Instance::Wake::timeout) return {};
-  // It is for a read() that has nothing to return.
-  if (std::exchange(interrupted_, false)) instance_.interrupt();
+  if (!is_behind_ && timeout > milliseconds::zero() && !empty()) {
+    const Instance::Wake wake = wait_for_reason(timeout, ec);
+    if (wake == Instance::Wake::timeout) return {};
+    // It is for a read() that has nothing to return.
+    if (wake == Instance::Wake::interrupt) instance_.interrupt();
+  }
   for (bool is_first = true;; is_first = false) {
     is_behind_ = true;  // should it throw
     const Left left = collect(is_first, ec);
@@ -264,14 +261,18 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
     give_back();
     if (deadline.left() == milliseconds::zero()) return {};
     if (left == Left::newer) {
-      if (wait(milliseconds::zero()) == Instance::Wake::interrupt) return {};
-      continue;
+      const Instance::Wake wake = wait_for_reason(milliseconds::zero(), ec);
+      if (wake != Instance::Wake::interrupt) continue;
+      interrupted_ = take_interrupt();
+      return {};
     }
     if (deadline.is_endless() && empty()) {
       ec = make_error(ENODATA);
       return {};
     }
-    if (wait(deadline.left()) != Instance::Wake::events) return {};
+    const Instance::Wake wake = wait_for_reason(deadline.left(), ec);
+    if (wake == Instance::Wake::interrupt) interrupted_ = take_interrupt();
+    if (wake != Instance::Wake::events) return {};
   }
   std::swap(batch_, delivered_);
   batch_.clear();
@@ -281,7 +282,16 @@ std::span<const Event> Watcher::read(milliseconds timeout, std::error_code& ec) 
 
 bool Watcher::clear_interrupt() noexcept {
   std::error_code ignored;  // of a closed watcher: there is none
-  return instance_.wait(milliseconds::zero(), ignored) == Instance::Wake::interrupt;
+  instance_.wait(milliseconds::zero(), ignored);
+  return take_interrupt();
+}
+
+// wait(), on and on if what has woken it has been answered before.
+Instance::Wake Watcher::wait_for_reason(milliseconds timeout, std::error_code& ec) {
+  const detail::Deadline deadline(timeout);
+  Instance::Wake wake = wait(timeout, ec);
+  while (wake == Instance::Wake::interrupt && reasons_.empty()) wake = wait(deadline.left(), ec);
+  return wake;
 }
 
 const Event* Watcher::next(milliseconds timeout) {
@@ -293,9 +303,9 @@ const Event* Watcher::next(milliseconds timeout) {
 
 const Event* Watcher::next(milliseconds timeout, std::error_code& ec) {
   if (num_kept() == 0) {
-    const Instance::Wake wake = wait(milliseconds::zero(), ec);
-    interrupted_ = wake == Instance::Wake::interrupt;
-    if (ec || interrupted_) return nullptr;
+    const Instance::Wake wake = wait_for_reason(milliseconds::zero(), ec);
+    interrupted_ = wake == Instance::Wake::interrupt && take_interrupt();
+    if (ec || wake == Instance::Wake::interrupt) return nullptr;
     is_behind_ = is_behind_ || wake == Instance::Wake::events;
   }
   const auto events = read(timeout, ec);

@@ -1,5 +1,6 @@
 // EventQueue: each promise of its header, in one thread and in two. No thread is waited for without
 // a deadline.
+#include <inotify/auto_watcher.hpp>
 #include <inotify/event_queue.hpp>
 #include <inotify/limits.hpp>
 
@@ -28,9 +29,11 @@ using inotify::EventQueue;
 using inotify::OwnedEvent;
 using inotify::Watcher;
 using std::chrono::steady_clock;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using Lines = std::vector<std::string>;
 
 constexpr auto patience = 30s;
@@ -104,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(All, EventQueueOfSize, testing::Values(1, 2, 128));
 TEST_P(EventQueueOfSize, LosesNothingInOneThread) {
   EventQueue queue(w_, GetParam());
   create(1, 300);
-  while (queue.fill(0ms) > 0) {
+  while (queue.try_fill() > 0) {
     EXPECT_LE(queue.size(), GetParam());
     queue.handle_queued(log_);
   }
@@ -157,7 +160,7 @@ TEST_P(EventQueueOfSize, HandlesWhatIsQueuedBeforeAStopAndNothingElse) {
   queue.handle_events(log_);
   EXPECT_EQ(log_.lines, created(1, static_cast<int>(most)));
   EventQueue rest(w_);
-  while (rest.fill(0ms) > 0) rest.handle_queued(log_);
+  while (rest.try_fill() > 0) rest.handle_queued(log_);
   EXPECT_EQ(log_.lines, created(1, count));
 }
 
@@ -227,11 +230,11 @@ TEST_F(EventQueueTest, FillEndsWhenInterruptedOrNothingIsWatched) {
   create(1, 3);
   EXPECT_EQ(w_.next(0ms)->name, "1");
   w_.interrupt();
-  EXPECT_EQ(queue.fill(), 2U);  // what the watcher has kept; then it notices
-  EXPECT_EQ(queue.fill(), 0U);
+  EXPECT_EQ(queue.wait_and_fill(), 2U);  // what the watcher has kept; then it notices
+  EXPECT_EQ(queue.wait_and_fill(), 0U);
   w_.remove_path(dir_.path());
-  EXPECT_EQ(queue.fill(), 1U);
-  EXPECT_EQ(queue.fill(), 0U);
+  EXPECT_EQ(queue.wait_and_fill(), 1U);
+  EXPECT_EQ(queue.wait_and_fill(), 0U);
   queue.handle_queued(log_);
   EXPECT_THAT(log_.lines, ElementsAre("f IN_CREATE 2", "f IN_CREATE 3", "n IN_IGNORED "));
 }
@@ -265,6 +268,35 @@ TEST_F(EventQueueTest, TellsFilesDirectoriesAndNoticesApart) {
               ElementsAre("f IN_CREATE 1", "d IN_CREATE|IN_ISDIR sub", "n IN_IGNORED "));
 }
 
+// The kernel says IN_ISDIR of a directory that ends, or moves, only to whoever watches the one above.
+TEST_F(EventQueueTest, TheEndOfWhatIsWatchedIsANotice) {
+  inotify::AutoWatcher w;
+  w.add_all(dir_.path(), IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB);
+  std::filesystem::create_directory(dir_ / "sub");
+  w.read(0ms);
+  w.add(dir_ / "sub", IN_DELETE_SELF | IN_MOVE_SELF);
+  std::filesystem::permissions(dir_ / "sub", std::filesystem::perms(0700));
+  std::filesystem::rename(dir_ / "sub", dir_ / "sub2");
+  std::filesystem::remove(dir_ / "sub2");
+  EventQueue queue(w);
+  queue.try_fill();
+  queue.handle_queued(log_);
+  EXPECT_THAT(log_.lines, Not(Contains(HasSubstr("_SELF sub"))));
+  EXPECT_THAT(log_.lines, Contains("n IN_MOVE_SELF "));
+  EXPECT_THAT(log_.lines, Contains("n IN_DELETE_SELF "));
+  EXPECT_THAT(log_.lines, Contains("d IN_ATTRIB|IN_ISDIR sub"));
+  EXPECT_THAT(log_.lines, Contains("d IN_DELETE|IN_ISDIR sub2"));
+  EXPECT_THAT(log_.lines, testing::Each(Not(testing::StartsWith("f "))));
+}
+
+// As its name says: the loop that waited for ever with fill() ends.
+TEST_F(EventQueueTest, TryFillDrains) {
+  EventQueue queue(w_, 2);
+  create(1, 5);
+  while (queue.try_fill() > 0) queue.handle_queued(log_);
+  EXPECT_EQ(log_.lines, created(1, 5));
+}
+
 TEST_F(EventQueueTest, AnOverflowIsANotice) {
   create(1, 2);
   w_.add(dir_.path(), IN_ATTRIB);
@@ -275,7 +307,7 @@ TEST_F(EventQueueTest, AnOverflowIsANotice) {
     ::chmod((dir_ / (i % 2 == 0 ? "1" : "2")).c_str(), 0600);
   }
   EventQueue queue(w_, static_cast<std::size_t>(most) + 1);
-  while (queue.fill(0ms) > 0) {
+  while (queue.try_fill() > 0) {
   }
   queue.handle_queued(log_);
   EXPECT_EQ(log_.lines.size(), static_cast<std::size_t>(most) + 1);

@@ -398,7 +398,7 @@ TEST_F(InterruptOnSignalOf, EventQueue) {
   const InterruptOnSignal guard(queue);
   {
     const Later later;
-    EXPECT_EQ(queue.fill(), 0U);
+    EXPECT_EQ(queue.wait_and_fill(), 0U);
   }
   const InterruptOnSignal next(queue);
   test::Thread reader([&] { queue.read_events(); });

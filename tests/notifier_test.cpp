@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <inotify/auto_watcher.hpp>
+#include <inotify/coalesce.hpp>
 #include <inotify/event_gen.hpp>
 #include <inotify/notifier.hpp>
 #include <span>
@@ -289,6 +290,36 @@ TYPED_TEST(NotifierTest, AnInterruptOfTheWatcherMeansNothing) {
   this->create("a");
   notifier.loop([&](Notifier&) { return !this->seen_.empty(); });
   EXPECT_THAT(this->seen_, ElementsAre("a"));
+}
+
+TYPED_TEST(NotifierTest, FoldsWithCoalesce) {
+  Notifier notifier(this->watcher_, this->note(), {.fold = inotify::coalesce});
+  this->watcher_.add_all(this->dir_.path(), IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE);
+  this->create("a");
+  notifier.loop([](Notifier&) { return true; });
+  EXPECT_THAT(this->seen_, ElementsAre("a"));  // and no event of its content
+}
+
+// By reference: neither copied nor wrapped by hand.
+TYPED_TEST(NotifierTest, TakesAnEventHandlerAsItIs) {
+  class : public inotify::EventHandler {
+   public:
+    std::vector<std::string> created;
+
+   private:
+    inotify::Chain on_create(const Event& event) override {
+      created.emplace_back(event.name);
+      return inotify::Chain::go_on;
+    }
+  } handler;
+  this->create("a");
+  Notifier notifier(this->watcher_, handler);
+  notifier.loop([](Notifier&) { return true; });
+  inotify::ThreadedNotifier threaded(this->watcher_, handler, {.timeout = 0ms});
+  this->create("b");
+  threaded.start([&](Notifier&) { return handler.created.size() == 2; });
+  threaded.join();
+  EXPECT_THAT(handler.created, ElementsAre("a", "b"));
 }
 
 // What next() has kept cannot be polled for: a loop that waited for the descriptor first would leave

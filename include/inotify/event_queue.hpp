@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <utility>
 
+#include <inotify/detail/post_box.hpp>
 #include <inotify/watcher.hpp>
 
 namespace inotify::inline v0 {
@@ -21,7 +24,7 @@ namespace inotify::inline v0 {
 /// In one thread nothing waits for the other side, so nothing can deadlock:
 ///
 ///     inotify::EventQueue queue(watcher);
-///     while (queue.fill() > 0) queue.handle_queued(handler);  // until watcher.interrupt()
+///     while (queue.wait_and_fill() > 0) queue.handle_queued(handler);  // until watcher.interrupt()
 ///
 /// In two, the reader waits for room and the handler for events; when one side ends, in whatever
 /// way, so does the other:
@@ -44,12 +47,16 @@ namespace inotify::inline v0 {
 ///
 ///     queue.stop();  // then both sides are joined
 ///     inotify::EventQueue rest(watcher);
-///     while (rest.fill(0ms) > 0) rest.handle_queued(handler);  // all that had happened before
+///     while (rest.try_fill() > 0) rest.handle_queued(handler);  // all that had happened before
 ///
-/// Thread safety: fill() and read_events() use the watcher, so they are called by the one thread
-/// that may use it; all the rest from any thread. Several threads may handle; which of them gets the
+/// While the reader has the watcher, what others want done with it they post:
+///
+///     queue.post([&] { watcher.add("/etc", IN_MODIFY); });
+///
+/// Thread safety: the functions called fill, and read_events(), use the watcher, so they are called by
+/// the one thread that may use it; all the rest from any thread. Several threads may handle; which of them gets the
 /// next event is open. No lock is held while a handler runs: it may call stop(), and in one thread
-/// change watches and call fill().
+/// change watches and fill the queue.
 ///
 /// When memory runs out, std::bad_alloc comes out, and the event that could not be kept stays with the
 /// watcher, as what comes after it does.
@@ -62,15 +69,16 @@ class INOTIFY_API EventQueue {
  public:
   using milliseconds = std::chrono::milliseconds;
 
-  /// What is done with an event. Whether something is a directory is what the kernel says (IN_ISDIR);
-  /// it says it of entries always, of a watched directory itself not for every event.
+  /// What is done with an event. Whether something is a directory is what the kernel says (IN_ISDIR):
+  /// of everything but the end of what is watched itself.
   class Handler {
    public:
     virtual ~Handler() = default;
     virtual void on_file(const OwnedEvent& event) = 0;
     virtual void on_directory(const OwnedEvent& event) = 0;
-    /// Neither: IN_Q_OVERFLOW, IN_UNMOUNT, IN_IGNORED, or a directory that cannot be watched
-    /// (`event.error`).
+    /// What concerns a watch and not an entry: IN_DELETE_SELF and IN_MOVE_SELF, for which the kernel
+    /// does not say whether it was a directory, IN_UNMOUNT, IN_IGNORED; IN_Q_OVERFLOW; and a directory
+    /// that cannot be watched (`event.error`).
     virtual void on_notice(const OwnedEvent& event) = 0;
   };
 
@@ -83,11 +91,18 @@ class INOTIFY_API EventQueue {
   // ---- one thread
 
   /// Takes events as long as there is room and returns how many. Waits for the first one, and at
-  /// most `timeout` if there is one; never for room. 0 when nothing came, when full or stopped, after
-  /// Watcher::interrupt(), and without a timeout when nothing is watched any more. Errors: as of
-  /// Watcher::read(), but ENODATA; what was taken before stays in the queue.
-  std::size_t fill() { return fill(Instance::forever); }
+  /// most `timeout`; never for room. 0 when nothing came, when full or stopped, and after
+  /// Watcher::interrupt(). Errors: as of Watcher::read(), but ENODATA; what was taken before stays in
+  /// the queue.
   std::size_t fill(milliseconds timeout);
+
+  /// The same without waiting: `while (queue.try_fill() > 0) queue.handle_queued(handler);` handles
+  /// all that is there.
+  std::size_t try_fill() { return fill(milliseconds::zero()); }
+
+  /// The same, waiting for ever: 0 only when full or stopped, after Watcher::interrupt(), or when
+  /// nothing is watched any more.
+  std::size_t wait_and_fill() { return fill(Instance::forever); }
 
   /// The oldest event, if there is one. Never waits.
   std::optional<OwnedEvent> try_pop();
@@ -98,8 +113,8 @@ class INOTIFY_API EventQueue {
 
   // ---- two threads
 
-  /// Reads until stop(), Watcher::interrupt(), or until nothing is watched any more, and waits for
-  /// room when the queue is full. Calls stop() at the end, even if that is an error. Errors: as of
+  /// Reads until stop(), Watcher::interrupt(), or until nothing is watched any more and nothing is
+  /// posted, and waits for room when the queue is full. Calls stop() at the end, even if that is an error. Errors: as of
   /// Watcher::read(), but ENODATA is the end.
   void read_events();
 
@@ -110,6 +125,23 @@ class INOTIFY_API EventQueue {
   /// end. If the handler throws, that event counts as handled; the rest stays queued, for
   /// handle_queued().
   void handle_events(Handler& handler);
+
+  /// Has `function` called in the thread that reads, between two events, or at once if that waits; in
+  /// the order in which they are posted. It may do with the watcher all but read, close or move it.
+  /// Returns without waiting; the future has what it returns or throws, and may be thrown away.
+  ///
+  /// What is posted before somebody reads is called first when somebody does. After stop() it is
+  /// refused: post() throws std::system_error with ECANCELED. What has been accepted is called by then,
+  /// or by read_events() at its end; where nothing reads at that moment, by the next call that fills,
+  /// which otherwise does nothing. If there is none, its future throws std::future_error when the
+  /// queue is destroyed. It may be called from a handler, or a posted function; do not wait for the
+  /// future in the thread that reads.
+  template <std::invocable Function>
+  auto post(Function&& function) {
+    auto future = posted_.put(std::forward<Function>(function));
+    wake_reader();
+    return future;
+  }
 
   /// Ends the reading, for good, and the waiting of both sides, at once; what is queued may still be
   /// popped. What has not been taken stays with the watcher, for whoever reads it next. Not
@@ -128,8 +160,12 @@ class INOTIFY_API EventQueue {
 
  private:
   enum class Full { give_up, wait };
+  enum class Room { none, one, posted };
   bool take(milliseconds timeout, Full when_full, std::error_code& ec);
+  Room begin_take(Full when_full);
+  const Event* take_next(milliseconds timeout, std::error_code& ec);
   void end_take(const Event* event);
+  INOTIFY_API void wake_reader() noexcept;
   OwnedEvent pop_front();  // under the lock
 
   Watcher* watcher_;
@@ -141,6 +177,9 @@ class INOTIFY_API EventQueue {
   std::deque<OwnedEvent> events_;
   bool is_stopped_ = false;
   bool is_taking_ = false;  // the reader may bring one more event
+  bool is_woken_ = false;   // while it was taking
+
+  detail::PostBox posted_;
 };
 
 }  // namespace inotify::inline v0

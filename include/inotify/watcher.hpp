@@ -22,6 +22,7 @@
 #include <inotify/detail/beneath.hpp>
 #include <inotify/detail/event_batch.hpp>
 #include <inotify/detail/rename_halves.hpp>
+#include <inotify/detail/wake_reasons.hpp>
 #include <inotify/detail/watch_table.hpp>
 #include <inotify/error.hpp>
 #include <inotify/event.hpp>
@@ -216,8 +217,8 @@ class INOTIFY_API Watcher {
 
   // ---- reading
 
-  /// Waits for events and returns them; empty only if interrupt() ended the wait. The span, and
-  /// every view in its events, is valid until the next read() or next(), or close(). In the steady
+  /// Waits for events and returns them; empty only if interrupt() or wake() ended the wait. The span,
+  /// and every view in its events, is valid until the next read() or next(), or close(). In the steady
   /// state nothing is allocated.
   ///
   /// All events of the batch have been applied to the table before the first is seen, so a slow
@@ -264,7 +265,11 @@ class INOTIFY_API Watcher {
   [[nodiscard]] virtual std::size_t readable() const;
 
   /// Ends a blocked read() in another thread, or the next one that would block. Async-signal-safe.
-  void interrupt() const noexcept { instance_.interrupt(); }
+  void interrupt() const noexcept { wake_for(detail::WakeReasons::interrupt); }
+
+  /// The same, but interrupted() does not say so: for who has something to do for the thread that
+  /// reads, and leaves interrupt() to others. Async-signal-safe.
+  void wake() const noexcept { wake_for(detail::WakeReasons::wake); }
 
   [[nodiscard]] bool is_open() const noexcept { return instance_.is_open(); }
 
@@ -373,6 +378,12 @@ class INOTIFY_API Watcher {
     event.cookie = raw.cookie;
     return event;
   }
+  void wake_for(detail::WakeReasons::Reason reason) const noexcept {
+    reasons_.add(reason);
+    instance_.interrupt();
+  }
+  Instance::Wake wait_for_reason(milliseconds timeout, std::error_code& ec);
+  bool take_interrupt() noexcept { return (reasons_.take() & detail::WakeReasons::interrupt) != 0; }
   void apply(const RawEvents& events);
   void apply(const RawEvent& raw);
   void act(detail::NodeId node, const RawEvent& raw, std::size_t index);
@@ -402,6 +413,7 @@ class INOTIFY_API Watcher {
   detail::EventBatch delivered_;         // by the last read()
   std::size_t kept_ = 0;  // the last so many of them have not been returned by next() yet
   bool interrupted_ = false;
+  mutable detail::WakeReasons reasons_;
   detail::RenameHalves halves_;
   std::uint64_t batches_ = 0;
   bool overflowed_ = false;  // and the queue has not been empty since
