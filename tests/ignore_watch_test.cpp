@@ -85,6 +85,15 @@ TEST_F(IgnoreWatchTest, WhatIsIgnoredIsNotWatchedAndWhatIsKeptIs) {
   EXPECT_THAT(watched(watcher), Contains("src/lib/build/more"));
 }
 
+TEST_F(IgnoreWatchTest, SoItIsWithAPlainWatcher) {
+  write(".gitignore", "build/\n!/src/build/\n");
+  for (const char* name : {"build/deep", "src/build", "src/lib/build", ".git/objects"}) make(name);
+  inotify::Watcher watcher;
+  watcher.add_filter = IgnoreFilter::from_gitignore(root_);
+  watcher.add_all(root_, mask);
+  EXPECT_THAT(watched(watcher), UnorderedElementsAre("src", "src/build", "src/lib"));
+}
+
 TEST_F(IgnoreWatchTest, ANewNameIsJudgedAnew) {
   write(".gitignore", "build/\n");
   make("build/deep");

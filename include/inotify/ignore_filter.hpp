@@ -14,8 +14,9 @@
 namespace inotify::inline v0 {
 
 /// Says of each event whether it is wanted: not if the patterns ignore its path, or a directory that
-/// it is in. As AutoWatcher's filter it keeps the directories that are ignored, and all below them,
-/// from being watched at all; in a loop it drops events, those of files included:
+/// it is in. As the filter of an AutoWatcher, or as Watcher::add_filter, it keeps the directories
+/// that are ignored, and all below them, from being watched at all; in a loop it drops events, those
+/// of files included:
 ///
 ///     const auto wanted = inotify::IgnoreFilter::from_gitignore("/srv/project");
 ///     inotify::AutoWatcher watcher({.add_filter = wanted});
