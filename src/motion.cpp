@@ -1,6 +1,7 @@
 #include <inotify/detail/motion.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -33,27 +34,36 @@ void Motion::take(std::span<const Event> events, Time now) {
   std::string_view last_path;
   Moving* last = nullptr;
   for (const Event& event : events) {
-    if (!is_content(event) || is_barrier(event)) {
+    if (!is_content(event) || is_barrier(event)) [[unlikely]] {
       take(event);
       last = nullptr;
       continue;
     }
     const std::string_view path = event.fullpath;
     if (last == nullptr || path.data() != last_path.data() || path.size() != last_path.size()) {
-      last = now_.find(path);
-      if (last == nullptr) last = &known(event);
+      last = &recent(event);
       last_path = path;
     }
     take_content(*last, event.mask);
   }
 }
 
-// A file that was changed since it was closed is closed no more.
-void Motion::take_content(Moving& moving, Mask mask) {
-  if ((mask & IN_MODIFY) != 0) moving.content &= ~Mask{IN_CLOSE_WRITE};
-  moving.content |= mask & content_bits;
-  if (moving.last != now_time_ || moving.is_finished) touch(moving);
-  if ((mask & IN_CLOSE_WRITE) != 0) note_end(moving);
+// What is in motion at the event's path, if need be from now on.
+Motion::Moving& Motion::recent(const Event& event) {
+  const std::string_view path = event.fullpath;
+  std::uint64_t end = 0;
+  if (path.size() >= sizeof end)
+    std::memcpy(&end, path.data() + path.size() - sizeof end, sizeof end);
+  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
+  const auto index =
+      static_cast<std::uint16_t>((end ^ static_cast<std::uint64_t>(event.wd) << 40U) * odd >> 52U);
+  Moving*& slot = recent_[index];
+  if (slot != nullptr && slot->now != nullptr && *slot->now == path) return *slot;
+  Moving* moving = now_.find(path);
+  if (moving == nullptr) moving = &known(event);
+  if (recent_[moving->slot] == moving) recent_[moving->slot] = nullptr;
+  moving->slot = index;
+  return *(slot = moving);
 }
 
 void Motion::take(const Event& event) {
@@ -245,9 +255,12 @@ Motion::Moving& Motion::add(const Event& event) {
 }
 
 void Motion::touch(Moving& moving) {
-  auto& from = std::exchange(moving.is_finished, false) ? finished_ : moving_;
-  moving_.splice(moving_.end(), from, moving.self);
   moving.last = now_time_;
+  if (!std::exchange(moving.is_finished, false)) {
+    moving_.splice(moving_.end(), moving_, moving.self);
+  } else {
+    moving_.splice(moving_.end(), finished_, moving.self);
+  }
 }
 
 // A file that is closed, or has come under its name, need not wait unless it is still written to.
@@ -261,11 +274,13 @@ void Motion::note_end(Moving& moving) {
 void Motion::erase(Moving& moving) noexcept {
   if (moving.now != nullptr) now_.remove(*moving.now);
   if (moving.told != nullptr) told_.remove(*moving.told);
+  if (recent_[moving.slot] == &moving) recent_[moving.slot] = nullptr;
   capped_.erase(moving.capped);
   (moving.is_finished ? finished_ : moving_).erase(moving.self);
 }
 
 void Motion::reset() noexcept {
+  recent_.fill(nullptr);
   now_.clear();
   told_.clear();
   moving_.clear();

@@ -1,6 +1,7 @@
 // The paths in motion: what has happened and has not been told yet.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include <inotify/detail/event_kind.hpp>
 #include <inotify/detail/places.hpp>
 #include <inotify/event.hpp>
 #include <inotify/mask.hpp>
@@ -88,6 +90,7 @@ class Motion {
     bool is_over = false;
     bool is_finished = false;  // in finished_
     bool is_listed = false;    // in together_
+    std::uint16_t slot = 0;    // its own in recent_, if that leads to it
     std::string came_from{};   // while it is being told: what was `told`
     Time first{};
     Time last{};
@@ -104,7 +107,14 @@ class Motion {
 
   // ---- what happens
   void take(const Event& event);
-  void take_content(Moving& moving, Mask mask);
+  Moving& recent(const Event& event);
+  // A file that was changed since it was closed is closed no more.
+  void take_content(Moving& moving, Mask mask) {
+    if ((mask & IN_MODIFY) != 0) moving.content &= ~Mask{IN_CLOSE_WRITE};
+    moving.content |= mask & content_bits;
+    if (moving.last != now_time_ || moving.is_finished) touch(moving);
+    if (waits_.ends_when_finished && (mask & IN_CLOSE_WRITE) != 0) note_end(moving);
+  }
   Moving& known(const Event& event);
   void arrive(const Event& event);
   void remove(const Event& event, Mask how);
@@ -137,6 +147,8 @@ class Motion {
 
   Waits waits_;
   Time now_time_{};
+  // Found by few bytes: to hash all of a path takes as long as all the rest.
+  std::array<Moving*, 4096> recent_{};
   Places<Moving> now_;
   Places<Moving> told_;
   std::list<Moving> moving_;

@@ -82,7 +82,12 @@ class Places {
 
  private:
   std::map<std::string, T*, std::less<>> ordered_;
-  std::unordered_map<std::string_view, T*, TextHash> hashed_;  // views of the keys above
+  // It may throw for all that the library knows, so that this keeps the hash of each key: it is long.
+  struct Hash {
+    std::size_t operator()(std::string_view path) const { return text(path); }
+    TextHash text{};
+  };
+  std::unordered_map<std::string_view, T*, Hash> hashed_;  // views of the keys above
 };
 
 }  // namespace inotify::inline v0::detail
