@@ -40,7 +40,7 @@ PathWalk::~PathWalk() {
 }
 
 void PathWalk::follow(std::string_view path, int start, std::error_code& ec) {
-  if (path.empty()) {
+  if (path.empty() || path.find('\0') != std::string_view::npos) {
     ec = make_error(EINVAL);
     return;
   }
@@ -52,13 +52,13 @@ void PathWalk::follow(std::string_view path, int start, std::error_code& ec) {
 // What is to be looked up next: `path`, absolute or from `directory_` on.
 void PathWalk::push(std::string_view path, std::error_code& ec) {
   if (path.starts_with('/')) directory_ = open_at(AT_FDCWD, "/", ec);
+  if (path.ends_with('/')) names_.emplace_back(".");  // what is before it must be a directory
   while (!path.empty()) {
     const std::size_t slash = path.rfind('/');
     const std::size_t begin = slash == std::string_view::npos ? 0 : slash + 1;
     if (begin < path.size()) names_.emplace_back(path.substr(begin));
     path = path.substr(0, begin == 0 ? 0 : begin - 1);
   }
-  if (names_.empty()) names_.emplace_back(".");  // "/"
 }
 
 // Looks up the next name. Where it leads nowhere there is no next one.

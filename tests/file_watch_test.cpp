@@ -230,6 +230,31 @@ TEST_F(FileWatchTest, FollowsDanglingAbsoluteAndCircularSymlinks) {
   EXPECT_EQ(file.read(), FileChange::replaced);
 }
 
+TEST_F(FileWatchTest, ASlashAtTheEndLeadsToDirectoriesAlone) {
+  write_file(in("file"), "1");
+  fs::create_symlink("file/", in("link"));
+  for (const char* const name : {"file/", "link"}) {
+    FileWatch file(dir_ / name);
+    EXPECT_FALSE(file.exists()) << name;
+    fs::remove(in("file"));
+    EXPECT_EQ(file.read(0ms), FileChange::none) << name;
+    fs::create_directory(in("file"));
+    EXPECT_EQ(file.read(0ms), FileChange::appeared) << name;
+    fs::remove(in("file"));
+    write_file(in("file"), "1");
+    EXPECT_EQ(file.read(0ms), FileChange::disappeared) << name;
+  }
+  EXPECT_TRUE(FileWatch("/").exists());
+}
+
+TEST_F(FileWatchTest, APathWithANulIsInvalid) {
+  write_file(in("file"), "1");
+  std::error_code ec;
+  const FileWatch file(in("file").native() + std::string("\0x", 2), ec);
+  EXPECT_EQ(ec, std::errc::invalid_argument);
+  EXPECT_FALSE(file.exists());
+}
+
 TEST_F(FileWatchTest, ARelativePathBeginsInTheWorkingDirectoryOfThen) {
   const fs::path before = fs::current_path();
   fs::current_path(dir_.path());

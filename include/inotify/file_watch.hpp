@@ -71,7 +71,7 @@ INOTIFY_API std::string_view to_string(FileChange change) noexcept;
 /// the FileWatch was made. Needs /proc.
 ///
 /// Errors, told by all calls with an error_code: ENOSPC (limit on watches), EMFILE, EACCES as
-/// above, ENOMEM, EBADF once closed, EINVAL for an empty path. They concern path(). The next read()
+/// above, ENOMEM, EBADF once closed, EINVAL for an empty path or one with a NUL. They concern path(). The next read()
 /// tries again, after it has told what there is of the other paths; so it does after std::bad_alloc.
 ///
 /// Others cannot hold a call: it takes what was queued when it was called, or while it waits, and
