@@ -110,9 +110,9 @@ bool IgnoreFiles::ignores(std::string_view below, bool is_directory) {
   return at < below.size() && path_.cut(below, is_directory) && judge(at);
 }
 
-// Goes along a path as long as it is clear at a glance that a component is kept, beginning in the last
-// directory that is known to be, and reads what is in those it comes to. Returns the offset of the
-// component that it has not passed, or the size of the path.
+// Goes along a path as long as it is clear at a glance that a component is kept, beginning in the
+// last directory that is known to be, and reads what is in those it comes to. Returns the offset of
+// the component that it has not passed, or the size of the path.
 std::size_t IgnoreFiles::pass(std::string_view path) {
   const std::size_t last = path.rfind('/') + 1;
   std::size_t begin = last;
@@ -179,8 +179,8 @@ void IgnoreFiles::drop_levels(std::size_t most) noexcept {
   loaded_.resize(levels_.empty() ? 0 : levels_.back().begin);
 }
 
-// Has the level of a directory, which is kept, in the last one that is known, or known itself. False if
-// no path can name a file in it.
+// Has the level of a directory, which is kept, in the last one that is known, or known itself.
+// False if no path can name a file in it.
 bool IgnoreFiles::load(std::string_view directory) {
   if (!levels_.empty() && directory.size() <= levels_.back().begin) return true;
   if (top_.size() + directory.size() + file_name.size() >= PATH_MAX) return false;

@@ -13,10 +13,10 @@
 
 namespace inotify::inline v0 {
 
-/// Says of each event whether it is wanted: not if the patterns ignore its path, or a directory that
-/// it is in. As the filter of an AutoWatcher, or as Watcher::add_filter, it keeps the directories
-/// that are ignored, and all below them, from being watched at all; in a loop it drops events, those
-/// of files included:
+/// Says of each event whether it is wanted: not if the patterns ignore its path, or a directory
+/// that it is in. As the filter of an AutoWatcher, or as Watcher::add_filter, it keeps the
+/// directories that are ignored, and all below them, from being watched at all; in a loop it drops
+/// events, those of files included:
 ///
 ///     const auto wanted = inotify::IgnoreFilter::from_gitignore("/srv/project");
 ///     inotify::AutoWatcher watcher({.add_filter = wanted});
@@ -25,36 +25,37 @@ namespace inotify::inline v0 {
 ///     for (const inotify::Event& event : watcher.read())
 ///       if (wanted(event)) ...
 ///
-/// The patterns are read as git reads them (gitignore(5), and `git check-ignore` where that is vague):
+/// The patterns are read as git reads them (gitignore(5), and `git check-ignore` where that is
+/// vague):
 ///
 ///     name            a file or directory of that name, at any depth
-///     a/b  /name      with a '/' that is not at its end: that path, from the directory of the list on
+///     a/b  /name      with a '/' that is not its last byte: that path, from the list's directory on
 ///     name/           directories only
-///     !name           not ignored after all: the last line that matches decides; but nothing is seen
-///                     again below a directory that is ignored
+///     !name           not ignored after all: the last line that matches decides; but nothing is
+///                     seen again below a directory that is ignored
 ///     *  ?  [a-z]     within one component; [!...] or [^...] any other byte; [[:alpha:]]
 ///     **/a  a/**/b    any number of directories, or none
 ///     a/**            all below
 ///     # ...           nothing; \# \! and "\ " at the end are the bytes themselves
 ///
-/// No pattern is an error: as git does, one that cannot be read ("[a") matches nothing. Nor does any
-/// take long: whatever the patterns are, and whoever has chosen the path, matching takes at most a fixed
-/// number of steps for each byte of it, as in ExcludeFilter.
+/// No pattern is an error: as git does, one that cannot be read ("[a") matches nothing. Nor does
+/// any take long: whatever the patterns are, and whoever has chosen the path, matching takes at
+/// most a fixed number of steps for each byte of it, as in ExcludeFilter.
 ///
-/// Paths are those of events, so `root` is to be given as it is to add_all(). The root itself, and what
-/// is not below it, is always wanted. So is an overflow, and a hole that is not ignored.
+/// Paths are those of events, so `root` is to be given as it is to add_all(). The root itself, and
+/// what is not below it, is always wanted. So is an overflow, and a hole that is not ignored.
 ///
 /// Thread-safe; copies share what has been read. Source: gitignore(5); chokidar, watchexec.
 class INOTIFY_API IgnoreFilter {
  public:
   struct Options {
-    /// Letters of ASCII match in both cases, in [...] and behind a backslash as well (which git, with
-    /// core.ignoreCase, forgets).
+    /// Letters of ASCII match in both cases, in [...] and behind a backslash as well (which git,
+    /// with core.ignoreCase, forgets).
     bool ignore_case = false;
-    /// If there are any: of files, only those that these patterns match are wanted, or that are below a
-    /// directory which they match. They are read as the others, from `root` on. They keep no
-    /// directory out: each that is not ignored is watched, and its events are told, for a file deep
-    /// below may be wanted.
+    /// If there are any: of files, only those that these patterns match are wanted, or that are
+    /// below a directory which they match. They are read as the others, from `root` on. They keep
+    /// no directory out: each that is not ignored is watched, and its events are told, for a file
+    /// deep below may be wanted.
     std::vector<std::string> include{};
     /// Told of a pattern file that could not be read when its directory was met, in the thread
     /// that asks, perhaps several times. What it throws passes through the call. Without it such a
@@ -65,8 +66,8 @@ class INOTIFY_API IgnoreFilter {
   /// Wants everything.
   IgnoreFilter() = default;
 
-  /// These patterns, as the lines of a .gitignore in `root`. Throws std::invalid_argument for a line
-  /// of thousands of bytes (10,000 instructions), here or in `include`.
+  /// These patterns, as the lines of a .gitignore in `root`. Throws std::invalid_argument for a
+  /// line of thousands of bytes (10,000 instructions), here or in `include`.
   IgnoreFilter(const std::filesystem::path& root, const std::vector<std::string>& lines,
                const Options& options);
   IgnoreFilter(const std::filesystem::path& root, const std::vector<std::string>& lines)
@@ -86,24 +87,25 @@ class INOTIFY_API IgnoreFilter {
                                 const std::filesystem::path& file, const Options& options,
                                 std::error_code& ec);
 
-  /// What git ignores below `root`: by the .gitignore of each directory, where the deeper ones decide
-  /// first, and by .git/info/exclude. Whatever is called .git is left out as well. If `root` lies in a
-  /// repository, the files of the directories above it count, too, up to that which has the .git; if
-  /// it lies in none, those of `root` and below do. Not read: core.excludesFile, a user's own patterns
-  /// (from_file makes a filter of those).
+  /// What git ignores below `root`: by the .gitignore of each directory, where the deeper ones
+  /// decide first, and by .git/info/exclude. Whatever is called .git is left out as well. If `root`
+  /// lies in a repository, the files of the directories above it count, too, up to that which has
+  /// the .git; if it lies in none, those of `root` and below do. Not read: core.excludesFile, a
+  /// user's own patterns (from_file makes a filter of those).
   ///
-  /// Those of `root` and above are read at once. That of a directory below is read when the first path
-  /// in it is asked about, and again when it may be another: when an event of it, or of its directory,
-  /// has been asked about, or an overflow, or paths elsewhere since. So who asks about each event of a
-  /// loop, with IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE in the mask, sees a change from the
-  /// next read() on. As git does, it takes the files through no symlink. It costs one
-  /// open(2) for each directory of a path that the path asked about before did not have.
+  /// Those of `root` and above are read at once. That of a directory below is read when the first
+  /// path in it is asked about, and again when it may be another: when an event of it, or of its
+  /// directory, has been asked about, or an overflow, or paths elsewhere since. So who asks about
+  /// each event of a loop, with IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE in the mask, sees
+  /// a change from the next read() on. As git does, it takes the files through no symlink. It costs
+  /// one open(2) for each directory of a path that the path asked about before did not have.
   ///
-  /// A change does not reach back: a directory that has been watched stays so, and one that has not is not
-  /// until AutoWatcher::add_all is called again for the root, which asks anew.
+  /// A change does not reach back: a directory that has been watched stays so, and one that has not
+  /// is not until AutoWatcher::add_all is called again for the root, which asks anew.
   ///
-  /// Errors: ENOENT, there is no `root`; and for a .gitignore of `root` or above, or .git/info/exclude,
-  /// as above; but that there is none is no error. Of one below see Options::onerror.
+  /// Errors: ENOENT, there is no `root`; and for a .gitignore of `root` or above, or
+  /// .git/info/exclude, as above; but that there is none is no error. Of one below see
+  /// Options::onerror.
   static IgnoreFilter from_gitignore(const std::filesystem::path& root, const Options& options);
   static IgnoreFilter from_gitignore(const std::filesystem::path& root) {
     return from_gitignore(root, Options());
@@ -121,8 +123,8 @@ class INOTIFY_API IgnoreFilter {
   /// The same of a path. Takes time in proportion to its length.
   [[nodiscard]] bool excludes(std::string_view path, bool is_directory) const;
 
-  /// Reads the files anew, for this filter and its copies. Errors: as when they were read first; what was
-  /// read then stays.
+  /// Reads the files anew, for this filter and its copies. Errors: as when they were read first;
+  /// what was read then stays.
   void reload();
   void reload(std::error_code& ec);
 

@@ -13,15 +13,16 @@
 
 namespace inotify::inline v0::detail {
 
-/// Patterns for a whole tree, and, for a tree that git ignores files in, those of the .gitignore of each
-/// directory, which are read as paths come: a stack of those that concern the last path, as git has it.
+/// Patterns for a whole tree, and, for a tree that git ignores files in, those of the .gitignore of
+/// each directory, which are read as paths come: a stack of those that concern the last path, as
+/// git has it.
 ///
 /// Invariants:
-/// 1. levels_[i] is of the directory i components below top_, on the way to loaded_, which is the path
-///    of the last of them; each is kept. Paths of directories begin at top_, and are empty or have a
-///    slash at their end.
-/// 2. A level is asked about what is below its directory only, after those above it, whose answers it
-///    replaces; and no more once a component is ignored, so that it is not even read then.
+/// 1. levels_[i] is of the directory i components below top_, on the way to loaded_, which is the
+///    path of the last of them; each is kept. Paths of directories begin at top_, and are empty or
+///    have a slash at their end.
+/// 2. A level is asked about what is below its directory only, after those above it, whose answers
+///    it replaces; and no more once a component is ignored, so that it is not even read then.
 ///
 /// Thread safety: one thread at a time.
 class IgnoreFiles {
@@ -36,11 +37,12 @@ class IgnoreFiles {
   /// What git ignores below `root`. Throws PathError.
   static IgnoreFiles of_repository(const std::string& root, bool ignore_case);
 
-  /// Whether a path, from the root on, is ignored. It is not empty; nor is a component of one that is.
+  /// Whether a path, from the root on, is ignored. It is not empty; nor is a component of one that
+  /// is.
   bool ignores(std::string_view below, bool is_directory);
 
-  /// The .gitignore of a directory below the root, or of the root (""), may be another, and so may those
-  /// below it.
+  /// The .gitignore of a directory below the root, or of the root (""), may be another, and so may
+  /// those below it.
   void forget(std::string_view directory) noexcept;
 
   /// The files that could not be read since the last call.

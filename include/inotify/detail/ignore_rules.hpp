@@ -36,7 +36,8 @@ enum class Verdict : std::uint8_t { none, ignore, keep };
 /// Invariants:
 /// 1. A line without a '/' but at its end is in names_, which is matched with each component by
 ///    itself; any other is in paths_, which goes once through all components below the directory of
-///    the file. So a judgement takes at most as many steps as there are instructions, for each byte.
+///    the file. So a judgement takes at most as many steps as there are instructions, for each
+///    byte.
 /// 2. Patterns are numbered in the order of the lines, in either of them; lines that no path can
 ///    match have no number.
 ///
@@ -52,16 +53,16 @@ class IgnoreRules {
 
   [[nodiscard]] bool empty() const noexcept { return is_negated_.empty(); }
 
-  /// Whether a line may match a component, if what is below the directory of the file begins with that
-  /// byte on the way to it.
+  /// Whether a line may match a component, if what is below the directory of the file begins with
+  /// that byte on the way to it.
   [[nodiscard]] bool may_match(char first, std::string_view name) const noexcept {
     return names_.sieve.may_match(name.front(), name.back()) ||
            paths_.sieve.may_match(first, name.back());
   }
 
-  /// Judges the components of `path` from number `from` on, each as the directory or file that it leads
-  /// to, by its place below the directory of the file, which has `depth` components. Replaces only
-  /// verdicts of those that a line matches. Returns the steps.
+  /// Judges the components of `path` from number `from` on, each as the directory or file that it
+  /// leads to, by its place below the directory of the file, which has `depth` components. Replaces
+  /// only verdicts of those that a line matches. Returns the steps.
   std::size_t judge(const CutPath& path, std::size_t depth, std::size_t from,
                     std::vector<Verdict>& verdicts) const;
 

@@ -23,11 +23,11 @@ struct PatternEdges {
   ByteSet last;
 };
 
-/// Adds a pattern of gitignore(5), without its '!', its leading '/' and its trailing '/', which ends
-/// where a component of the path does. Without `is_path` it is to match a single component.
+/// Adds a pattern of gitignore(5), without its '!', its leading '/' and its trailing '/', which
+/// ends where a component of the path does. Without `is_path` it is to match a single component.
 /// `is_for_directories`: it has had a trailing '/'. Nothing, and nothing is added, if no path can
-/// match it, as git, which calls no pattern wrong, reads some ("[a", a backslash at the end). Throws
-/// PatternError if it is too large; the program is as it was then.
+/// match it, as git, which calls no pattern wrong, reads some ("[a", a backslash at the end).
+/// Throws PatternError if it is too large; the program is as it was then.
 [[nodiscard]] std::optional<PatternEdges> add_gitignore(PatternProgram& program,
                                                         std::string_view pattern, bool is_path,
                                                         bool is_for_directories, bool ignore_case);
