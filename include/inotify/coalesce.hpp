@@ -57,7 +57,7 @@ struct Coalesce {
 /// is told twice, as without coalesce(). coalesce(coalesce(x)) is coalesce(x).
 ///
 /// The views of the result are those of `events`: what read() delivered stays valid until the next
-/// read(). O(n log n). Throws std::bad_alloc. Thread-safe. Source: pyinotify, coalesce_events (which
+/// read() or next(). O(n log n). Throws std::bad_alloc. Thread-safe. Source: pyinotify, coalesce_events (which
 /// loses the order); the last wish of python-inotify's performant.py.
 ///
 /// An object, so that it can be given where a function of a batch is wanted: `{.fold = coalesce}`.

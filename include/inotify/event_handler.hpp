@@ -14,7 +14,10 @@ enum class Chain { go_on, stop };
 /// Derive from it and override the handlers of the events you care about:
 ///
 ///     class Handler : public inotify::EventHandler {
-///       Chain on_create(const Event& event) override { ...; return Chain::go_on; }
+///       inotify::Chain on_create(const inotify::Event& event) override {
+///         ...
+///         return inotify::Chain::go_on;
+///       }
 ///     };
 ///     Handler handler;
 ///     for (const inotify::Event& event : watcher.read()) handler(event);

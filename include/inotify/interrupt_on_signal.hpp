@@ -18,7 +18,7 @@ namespace inotify::inline v0 {
 
 /// What a signal can end: it has interrupt() or else stop(), noexcept and async-signal-safe. The latter
 /// cannot be checked: of this library it holds for all that fit (Instance, Watcher, AutoWatcher,
-/// BatchReader, EventQueue, FileWatch, Notifier, ThreadedNotifier).
+/// BatchReader, EventQueue, FileWatch, Settle, Notifier, ThreadedNotifier).
 template <class T>
 concept Interruptible = requires(T& target) {
   { target.interrupt() }
