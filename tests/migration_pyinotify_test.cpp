@@ -163,10 +163,7 @@ TEST_F(FromPyinotify, Notifiers) {
   test::write_file(dir_ / "b/f", "x");
   inotify::Notifier notifier(
       watcher, count,
-      {.read_freq = 1ms,
-       .threshold = 1,
-       .timeout = 500ms,
-       .fold = [](std::span<const Event> events) { return inotify::coalesce(events); }});
+      {.read_freq = 1ms, .threshold = 1, .timeout = 500ms, .fold = inotify::coalesce});
   EXPECT_EQ(notifier.loop([](inotify::Notifier&) { return true; }),
             inotify::Notifier::Ended::by_callback);
   EXPECT_EQ(handled, 1);
@@ -179,12 +176,10 @@ TEST_F(FromPyinotify, Notifiers) {
   EXPECT_EQ(notifier.loop(), inotify::Notifier::Ended::stopped);
 
   inotify::ThreadedNotifier threaded(watcher, count);
-  threaded.start([](inotify::Notifier& loop) {
-    loop.stop();
-    return false;
-  });
+  threaded.start([&](inotify::Notifier&) { return handled == 2; });
+  EXPECT_EQ(threaded.post([&] { return watcher.add(dir_.path(), IN_DELETE); }).get(), 2);
   test::write_file(dir_ / "b/g");
-  EXPECT_EQ(threaded.join(), inotify::Notifier::Ended::stopped);
+  EXPECT_EQ(threaded.join(), inotify::Notifier::Ended::by_callback);
   EXPECT_EQ(handled, 2);
 }
 

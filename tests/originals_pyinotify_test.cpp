@@ -67,11 +67,15 @@ TEST_F(Pyinotify, TutorialThreadednotifier) {
 
   compare("tutorial", steps, [&] {
     inotify::Watcher watcher;
-    watcher.add_all(dir_.path(), IN_DELETE | IN_CREATE);
-    inotify::ThreadedNotifier notifier(watcher, std::ref(handler));
+    inotify::ThreadedNotifier notifier(watcher, handler);
     notifier.start();
+    const auto wds =
+        notifier.post([&] { return watcher.add_all(dir_.path(), IN_DELETE | IN_CREATE); }).get();
     test::act(dir_.path(), steps);
     EXPECT_TRUE(test::comes_true([&] { return is_over.load(); }));
+    notifier.post([&] {
+      for (const int wd : wds) watcher.remove(wd);
+    });
     notifier.stop();
     notifier.join();
   });
