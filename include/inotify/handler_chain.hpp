@@ -1,4 +1,4 @@
-// Several handlers for one event: one after the other, or one of many by where it happened.
+// Several handlers for one event: one after the other, by what happened, or by where.
 #pragma once
 
 #include <concepts>
@@ -81,6 +81,49 @@ auto chain_if(Predicate predicate) {
     return predicate(event) ? Chain::go_on : Chain::stop;
   };
 }
+
+/// Handlers by what happened, in place of a class that derives from EventHandler; they need not return
+/// anything:
+///
+///     inotify::Handlers handlers;
+///     handlers.on(IN_CREATE, [](const Event& e) { std::cout << "new: " << e.fullpath << '\n'; })
+///         .on(IN_CLOSE, [](const Event& e) { ... })
+///         .otherwise([](const Event& e) { std::cerr << e << '\n'; });
+///     inotify::Notifier notifier(watcher, handlers);
+///
+/// An event of several bits is taken apart as EventHandler does it. Each bit goes to all the handlers
+/// that ask for it, in the order of writing; what none asks for, an event with `error` included, goes to
+/// the one of otherwise(), if there is one. It must not be changed while it runs. One thread at a time.
+/// Source: pyinotify, ProcessEvent.
+class Handlers final : public EventHandler {
+ public:
+  /// Adds a handler of these bits; IN_ISDIR alone is none.
+  Handlers& on(Mask bits, EventFunction handler) {
+    handlers_.emplace_back(bits & ~Mask{IN_ISDIR}, std::move(handler));
+    return *this;
+  }
+  Handlers& otherwise(EventFunction handler) {
+    otherwise_ = std::make_unique<EventFunction>(std::move(handler));
+    return *this;
+  }
+
+ private:
+  // Where each bit comes to, for no other handler is overridden.
+  Chain on_default(const Event& event) override {
+    Chain result = Chain::go_on;
+    bool is_taken = false;
+    for (const auto& [bits, handler] : handlers_) {
+      if (event.error || (event.mask & bits) == 0) continue;
+      is_taken = true;
+      if (handler(event) == Chain::stop) result = Chain::stop;
+    }
+    if (!is_taken && otherwise_ != nullptr) return (*otherwise_)(event);
+    return result;
+  }
+
+  std::vector<std::pair<Mask, EventFunction>> handlers_;
+  std::unique_ptr<EventFunction> otherwise_;
+};
 
 /// One handler of many, chosen by the event: the one of its watch, else the one of the longest root
 /// at or above its `fullpath`, else the default, else none.
