@@ -86,9 +86,9 @@ auto chain_if(Predicate predicate) {
 /// anything:
 ///
 ///     inotify::Handlers handlers;
-///     handlers.on(IN_CREATE, [](const Event& e) { std::cout << "new: " << e.fullpath << '\n'; })
-///         .on(IN_CLOSE, [](const Event& e) { ... })
-///         .otherwise([](const Event& e) { std::cerr << e << '\n'; });
+///     handlers.on(IN_CREATE, [](const inotify::Event& e) { std::cout << "new: " << e << '\n'; })
+///         .on(IN_CLOSE, [](const inotify::Event& e) { ... })
+///         .otherwise([](const inotify::Event& e) { std::cerr << e << '\n'; });
 ///     inotify::Notifier notifier(watcher, handlers);
 ///
 /// An event of several bits is taken apart as EventHandler does it. Each bit goes to all the handlers
