@@ -44,8 +44,9 @@ namespace inotify::inline v0 {
 /// their path and below is told before them, and all that waits if they have no path: so nothing is
 /// dropped, and what they make the consumer forget he forgets after it.
 ///
-/// Time counts from when an event is read here. Memory is bounded by the paths in motion. An event of
-/// a path in motion that is about its content allocates nothing, and takes some 95 instructions.
+/// Time counts from when an event is read here. Memory is bounded by the paths that were in motion at
+/// once. An event of a path in motion that is about its content allocates nothing, and takes some 95
+/// instructions.
 ///
 /// When memory runs out std::bad_alloc comes out; what waited is lost then, and the next read() says
 /// so: an IN_Q_OVERFLOW without a path.
