@@ -94,6 +94,10 @@ std::span<const Event> Settle::read(milliseconds timeout) {
 
 std::span<const Event> Settle::read(milliseconds timeout, std::error_code& ec) try {
   ec.clear();
+  if (state_ == nullptr) {
+    ec = make_error(EBADF);
+    return {};
+  }
   state_->motion.clear_told();
   state_->is_interrupted = false;
   const detail::Deadline deadline(timeout);
@@ -119,9 +123,10 @@ bool Settle::take(milliseconds timeout, std::error_code& ec) {
   }
   if (!motion.told().empty()) {
     ec.clear();  // the next read() comes to it
+    if (watcher_->interrupted()) watcher_->interrupt();
     return false;
   }
-  // It is for a read() that has nothing to return, also on a tree that is always busy.
+  // That is for a read() that has nothing to return, also on a tree that is always busy.
   state_->is_interrupted = watcher_->interrupted() || (!ec && watcher_->clear_interrupt());
   return !ec && !state_->is_interrupted && timeout > milliseconds::zero();
 }
@@ -133,6 +138,7 @@ milliseconds Settle::time_to_due() const {
 }
 
 std::span<const Event> Settle::flush() try {
+  if (state_ == nullptr) return {};
   state_->motion.clear_told();
   state_->motion.tell_all();
   return deliver();
@@ -144,6 +150,7 @@ std::span<const Event> Settle::flush() try {
 
 std::span<const Event> Settle::deliver() {
   auto& views = state_->views;
+  if (views.capacity() > detail::Motion::most_kept) std::vector<Event>().swap(views);
   views.clear();
   if (state_->is_lost) views.emplace_back().mask = IN_Q_OVERFLOW;
   for (const OwnedEvent& event : state_->motion.told()) views.push_back(event.view());
@@ -168,10 +175,10 @@ void Settle::set_timer() noexcept {
   state_->set_to = due;
 }
 
-std::size_t Settle::size() const noexcept { return state_->motion.size(); }
+std::size_t Settle::size() const noexcept { return state_ ? state_->motion.size() : 0; }
 
-int Settle::fileno() const noexcept { return state_->epoll.get(); }
+int Settle::fileno() const noexcept { return state_ ? state_->epoll.get() : -1; }
 
-bool Settle::interrupted() const noexcept { return state_->is_interrupted; }
+bool Settle::interrupted() const noexcept { return state_ && state_->is_interrupted; }
 
 }  // namespace inotify::inline v0

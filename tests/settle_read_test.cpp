@@ -186,6 +186,26 @@ TYPED_TEST(SettleOf, InterruptIsForAReadThatHasNothingToReturn) {
   EXPECT_TRUE(settle.interrupted());
 }
 
+// It ends the wait for what is due at that very moment, and is for the read after that.
+TYPED_TEST(SettleOf, InterruptIsNotLostWhenSomethingIsDue) {
+  Settle settle(this->watcher, {.quiet = 2ms, .at_most = 1h});
+  for (int round = 0; round < 100; ++round) {
+    test::write_file(this->dir / "a");
+    const auto due = Clock::now() + 2ms + std::chrono::microseconds(round * 10);
+    EXPECT_THAT(settle.read(0ms), IsEmpty());
+    test::Thread other([&] {
+      while (Clock::now() < due) {
+      }
+      settle.interrupt();
+    });
+    do {
+      const bool is_told = !settle.read(5s).empty();
+      ASSERT_TRUE(is_told || settle.interrupted()) << round;
+    } while (!settle.interrupted());
+    settle.flush();
+  }
+}
+
 TYPED_TEST(SettleOf, InterruptIsNoticedOnATreeThatIsAlwaysBusy) {
   Settle settle(this->watcher, {.quiet = 1h, .at_most = 1h});
   std::atomic<bool> is_over = false;
@@ -236,6 +256,13 @@ TYPED_TEST(SettleOf, CanBeMoved) {
   EXPECT_THAT(this->brief(settle.read()), ElementsAre("CREATE|CLOSE_WRITE a"));
   settle.interrupt();
   EXPECT_THAT(settle.read(), IsEmpty());
+  EXPECT_EQ(first.size(), 0U);  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(first.fileno(), -1);
+  EXPECT_FALSE(first.interrupted());
+  EXPECT_THAT(first.flush(), IsEmpty());
+  std::error_code ec;
+  EXPECT_THAT(first.read(0ms, ec), IsEmpty());
+  EXPECT_EQ(ec, std::errc::bad_file_descriptor);
 }
 
 TYPED_TEST(SettleOf, AnEventIsWholeAndLivesUntilTheNextRead) {

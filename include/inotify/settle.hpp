@@ -53,7 +53,8 @@ namespace inotify::inline v0 {
 ///
 /// It takes up what next() or an event_gen has left in the watcher. The watcher must outlive it and
 /// stay where it is; who else reads it takes events away from it. Thread safety: interrupt() from any
-/// thread and from a signal handler; everything else from the thread that uses the watcher. Move-only.
+/// thread and from a signal handler; everything else from the thread that uses the watcher. Move-only;
+/// one that was moved away reads nothing: EBADF.
 /// Source: the debouncing of watchexec and watchfiles; chokidar, awaitWriteFinish.
 class INOTIFY_API Settle {
  public:
