@@ -134,16 +134,20 @@ void Motion::put_down(const Event& event, const std::string& hand) {
   occupy(moving);
 }
 
-// An event that concerns more than a path: what waits there is told before it.
+// An event that concerns more than a path: what waits there is told before it. A rename may go on around
+// it, unless that is of what waits there.
 void Motion::pass(const Event& event) {
-  drop_hands();
   if (event.path.empty()) {
+    drop_hands();
     tell_all();
   } else {
-    for (const Places<Moving>* places : {&now_, &told_}) {
-      for (auto there = places->at_and_below(event.path); !there.empty();
-           there = places->at_and_below(event.path))
-        tell(*there.front());
+    while (Moving* there = now_.first_at_or_below(event.path)) tell(*there);
+    while (Moving* known = told_.first_at_or_below(event.path)) {
+      if (known->is_in_hand()) {
+        drop_hands();
+      } else {
+        tell(*known);
+      }
     }
   }
   out_.emplace_back(event);

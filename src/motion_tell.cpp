@@ -20,7 +20,7 @@ namespace inotify::inline v0::detail {
 namespace {
 
 // Where the consumer has what he has taken up: under no path.
-std::string in_hand(const void* moving) {
+std::string taken_up(const void* moving) {
   std::string place(1, '\0');
   return place += std::to_string(reinterpret_cast<std::uintptr_t>(moving));
 }
@@ -47,6 +47,7 @@ void Motion::tell_all() {
 }
 
 void Motion::tell(Moving& moving) {
+  if (together_.capacity() > most_kept) std::vector<Moving*>().swap(together_);
   together_.clear();
   list(moving);
   for (std::size_t i = 0; i < together_.size(); ++i) {
@@ -102,7 +103,7 @@ void Motion::vacate(const std::string& path) {
     event.moved_to = *moving.now;
     event.cookie = moving.cookie;
     moving.came_from = *moving.told;
-    told_.move(moving.came_from, in_hand(&moving));
+    told_.move(moving.came_from, taken_up(&moving));
   }
 }
 

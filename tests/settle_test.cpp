@@ -325,6 +325,45 @@ TEST_F(Settle, WithoutAPathAllIsToldBefore) {
   EXPECT_THAT(tree.told(), ElementsAre("CREATE|CLOSE_WRITE a", "Q_OVERFLOW "));
 }
 
+TEST_F(Settle, ARenameGoesOnAroundIt) {
+  const std::string root = tree.dir().str();
+  test::Stream stream;
+  stream.rename(root + "/x", root + "/y", IN_ISDIR);
+  auto events = stream.events();
+  test::Stream between;
+  between.add_self(IN_DELETE_SELF, root + "/z");
+  events.insert(events.begin() + 1, between.events().front());
+  tree.motion().take(events, Settled::Motion::Time());
+  EXPECT_THAT(tree.told(), ElementsAre("DELETE_SELF z"));
+  EXPECT_THAT(tree.after(200ms), ElementsAre("MOVED_FROM x/ -> y/", "MOVED_TO y/ <- x/"));
+}
+
+TEST_F(Settle, UnlessItIsAboutWhatIsRenamed) {
+  const std::string root = tree.dir().str();
+  test::Stream stream;
+  stream.rename(root + "/d/x", root + "/y", IN_ISDIR);
+  auto events = stream.events();
+  test::Stream between;
+  between.hole(root + "/d");
+  events.insert(events.begin() + 1, between.events().front());
+  tree.motion().take(events, Settled::Motion::Time());
+  EXPECT_THAT(tree.told(), ElementsAre("MOVED_FROM d/x/", " d/ [Permission denied]"));
+  EXPECT_THAT(tree.after(200ms), ElementsAre("MOVED_TO y/"));
+}
+
+// As many as a queue holds, twice: it took a minute when it was quadratic.
+TEST_F(Settle, AnOverflowAfterAStormTakesNoLongerThanTheStorm) {
+  const std::string root = tree.dir().str();
+  test::Stream stream;
+  for (int i = 0; i < 32'000; ++i) stream.add(IN_CREATE, root + "/" + std::to_string(i));
+  stream.add_self(IN_Q_OVERFLOW, root, -1);
+  const auto begin = std::chrono::steady_clock::now();
+  tree.motion().take(stream.events(), Settled::Motion::Time());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  EXPECT_EQ(tree.told().size(), 32'001U);
+  EXPECT_LE(tree.motion().told().capacity(), Settled::Motion::most_kept) << "it is given back";
+}
+
 TEST_F(Settle, TheEndOfARootIsToldAtOnce) {
   test::make_dirs(tree / "root");
   tree.watcher().add_all(tree / "root", Settled::mask | IN_DELETE_SELF);

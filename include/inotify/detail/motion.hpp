@@ -52,6 +52,9 @@ class Motion {
     bool ends_when_finished;
   };
 
+  /// How much memory it keeps for what it will tell, in events.
+  static constexpr std::size_t most_kept = 8192;
+
   INOTIFY_API explicit Motion(Waits waits) noexcept : waits_(waits) {}
   Motion(const Motion&) = delete;
   Motion& operator=(const Motion&) = delete;
@@ -67,7 +70,10 @@ class Motion {
 
   /// What has been told since clear_told().
   [[nodiscard]] const std::vector<OwnedEvent>& told() const noexcept { return out_; }
-  void clear_told() noexcept { out_.clear(); }
+  void clear_told() noexcept {
+    if (out_.capacity() > most_kept) std::vector<OwnedEvent>().swap(out_);
+    out_.clear();
+  }
 
   /// Forgets all.
   INOTIFY_API void reset() noexcept;
@@ -97,11 +103,15 @@ class Motion {
     std::list<Moving>::iterator self{};
     std::list<Moving*>::iterator capped{};
 
+    /// Between the halves of a rename, itself or a directory above; then it cannot be told.
+    [[nodiscard]] bool is_in_hand() const noexcept {
+      return now != nullptr && now->front() == '\0';
+    }
     [[nodiscard]] bool leaves() const noexcept {
-      return told != nullptr && (gone != 0 || is_moved);
+      return told != nullptr && (gone != 0 || (is_moved && !is_in_hand()));
     }
     [[nodiscard]] bool is_put() const noexcept {
-      return now != nullptr && (arrival != 0 || is_moved);
+      return now != nullptr && (arrival != 0 || is_moved) && !is_in_hand();
     }
   };
 

@@ -41,6 +41,15 @@ class Places {
   void remove(const std::string& path) noexcept {
     hashed_.erase(path);
     ordered_.erase(ordered_.find(path));
+    if (ordered_.empty() && hashed_.bucket_count() > large) hashed_ = Hashed();
+  }
+
+  /// One of what `path` leads to and what lies below it; null if there is none.
+  [[nodiscard]] T* first_at_or_below(std::string_view path) const {
+    if (T* at = find(path)) return at;
+    const std::string prefix = prefix_below(path);
+    const auto it = ordered_.upper_bound(prefix);
+    return it != ordered_.end() && it->first.starts_with(prefix) ? it->second : nullptr;
   }
 
   void clear() noexcept {
@@ -81,13 +90,16 @@ class Places {
   }
 
  private:
+  static constexpr std::size_t large = 65'536;  // what so many buckets take is given back
+
   std::map<std::string, T*, std::less<>> ordered_;
   // It may throw for all that the library knows, so that this keeps the hash of each key: it is long.
   struct Hash {
     std::size_t operator()(std::string_view path) const { return text(path); }
     TextHash text{};
   };
-  std::unordered_map<std::string_view, T*, Hash> hashed_;  // views of the keys above
+  using Hashed = std::unordered_map<std::string_view, T*, Hash>;
+  Hashed hashed_;  // views of the keys above
 };
 
 }  // namespace inotify::inline v0::detail
