@@ -1,5 +1,6 @@
 #include <inotify/interrupt_on_signal.hpp>
 
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -38,6 +39,8 @@ struct Disposition {
 // 2. Handlers only read the list. Who takes a guard out of it under `mutex` then waits until no handler
 //    is in there that may have met it; all of that is sequentially consistent, so that one of the two
 //    sees the other.
+//    A child process has none of the other threads, so none of their handlers: its count begins with 0,
+//    and its mutex is its own to unlock.
 // 3. The handler is installed for a signal once, however many guards there are, and `before` is what it
 //    has replaced. It stays readable when it is uninstalled: somebody's handler may still call it.
 struct InterruptOnSignal::Registry {
@@ -65,11 +68,10 @@ struct InterruptOnSignal::Registry {
     ++handlers;
     const pid_t process = ::getpid();
     for (const InterruptOnSignal* guard = first; guard != nullptr; guard = guard->next_) {
-      auto& mine = const_cast<InterruptOnSignal&>(*guard);  // a handler has no other way to them
-      if (mine.process_ != process || !mine.takes(signal)) continue;
+      if (guard->process_ != process || !guard->takes(signal)) continue;
       int none = 0;
-      mine.signal_.compare_exchange_strong(none, signal);
-      mine.interrupt_(mine.target_);
+      guard->signal_.compare_exchange_strong(none, signal);
+      guard->interrupt_(guard->target_);
       was_awaited = true;
     }
     --handlers;
@@ -156,6 +158,15 @@ struct InterruptOnSignal::Registry {
     for (; signals != 0; signals &= signals - 1) uninstall(std::countr_zero(signals) + 1);
   }
 
+  static void prepare_for_fork() {
+    [[maybe_unused]] static const int done =
+        ::pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); },
+                         [] {
+                           handlers = 0;
+                           mutex.unlock();
+                         });
+  }
+
   static void link(InterruptOnSignal& guard) noexcept {
     guard.next_ = first.load();
     first = &guard;
@@ -163,10 +174,8 @@ struct InterruptOnSignal::Registry {
 
   static void unlink(const InterruptOnSignal& guard) noexcept {
     auto* at = &first;
-    while (*at != &guard) at = &const_cast<InterruptOnSignal*>(at->load())->next_;
+    while (*at != &guard) at = &at->load()->next_;
     *at = guard.next_.load();
-    // The threads of the parent are not in this process, nor will their handlers ever end here.
-    if (guard.process_ != ::getpid()) return;
     while (handlers != 0) std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
 };
@@ -184,6 +193,7 @@ InterruptOnSignal::InterruptOnSignal(Interrupt interrupt, const void* target,
   }
   awaited_[0] = static_cast<std::uint32_t>(signals_);
   awaited_[1] = static_cast<std::uint32_t>(signals_ >> 32);
+  Registry::prepare_for_fork();
   {
     const std::lock_guard lock(Registry::mutex);
     Registry::link(*this);
@@ -204,7 +214,7 @@ InterruptOnSignal::InterruptOnSignal(Interrupt interrupt, const void* target,
 }
 
 // In the signal handler: whether it waits for `signal`, and from now on no more.
-bool InterruptOnSignal::takes(int signal) noexcept {
+bool InterruptOnSignal::takes(int signal) const noexcept {
   const auto bit = std::uint32_t{1} << ((signal - 1) % 32);
   return (awaited_[signal <= 32 ? 0 : 1].fetch_and(~bit) & bit) != 0;
 }

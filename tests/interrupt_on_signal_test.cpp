@@ -32,6 +32,7 @@ static_assert(inotify::Interruptible<inotify::AutoWatcher>);
 static_assert(inotify::Interruptible<inotify::BatchReader>);
 static_assert(inotify::Interruptible<inotify::EventQueue>);
 static_assert(inotify::Interruptible<inotify::FileWatch>);
+static_assert(inotify::Interruptible<inotify::Settle>);
 static_assert(inotify::Interruptible<inotify::Notifier>);
 static_assert(inotify::Interruptible<inotify::ThreadedNotifier>);
 static_assert(!inotify::Interruptible<std::string> && !inotify::Interruptible<Thrower>);
@@ -288,6 +289,30 @@ TEST(InterruptOnSignal, AChildDoesNotWakeItsParent) {
   EXPECT_FALSE(watcher.clear_interrupt());
   ::raise(SIGTERM);
   EXPECT_TRUE(watcher.clear_interrupt());
+}
+
+// The thread that runs a handler at that moment is not in the child: nobody there waits for its end.
+TEST(InterruptOnSignal, AChildThatIsMadeDuringAHandlerHasGuardsOfItsOwn) {
+  struct Slow {
+    void interrupt() noexcept {
+      is_entered = true;
+      while (!may_leave) {
+      }
+    }
+    std::atomic<bool> is_entered = false;
+    std::atomic<bool> may_leave = false;
+  } slow;
+  const InterruptOnSignal guard(slow, {SIGUSR1});
+  test::Thread other([] { ::pthread_kill(::pthread_self(), SIGUSR1); });
+  while (!slow.is_entered) std::this_thread::yield();
+  const int status = status_of([] {
+    Counter counter;
+    const InterruptOnSignal own(counter, {SIGUSR2});
+    ::raise(SIGUSR2);
+    return counter.count.load();
+  });
+  slow.may_leave = true;
+  EXPECT_EQ(status, 1);
 }
 
 TEST(InterruptOnSignal, RefusesWhatCannotBeCaught) {

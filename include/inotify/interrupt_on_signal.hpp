@@ -90,16 +90,17 @@ class INOTIFY_API InterruptOnSignal {
 
   InterruptOnSignal(Interrupt interrupt, const void* target, std::initializer_list<int> signals,
                     std::error_code* ec);
-  bool takes(int signal) noexcept;
+  bool takes(int signal) const noexcept;
 
   const Interrupt interrupt_;
   const void* const target_;
   const pid_t process_;
   std::uint64_t signals_ = 0;  // bit n - 1: signal n
-  // Of them, those that have not come yet. In halves, for not every machine has a lock-free whole.
-  std::array<std::atomic<std::uint32_t>, 2> awaited_{};
-  std::atomic<int> signal_ = 0;                           // the first that came
-  std::atomic<const InterruptOnSignal*> next_ = nullptr;  // in the list of all guards
+  // What follows changes in a guard that is const as well, as most are.
+  // Of the signals, those that have not come yet. In halves, for not every machine has a lock-free whole.
+  mutable std::array<std::atomic<std::uint32_t>, 2> awaited_{};
+  mutable std::atomic<int> signal_ = 0;                           // the first that came
+  mutable std::atomic<const InterruptOnSignal*> next_ = nullptr;  // in the list of all guards
 };
 
 }  // namespace inotify::inline v0
