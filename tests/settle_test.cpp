@@ -351,16 +351,16 @@ TEST_F(Settle, UnlessItIsAboutWhatIsRenamed) {
   EXPECT_THAT(tree.after(200ms), ElementsAre("MOVED_TO y/"));
 }
 
-// As many as a queue holds, twice: it took a minute when it was quadratic.
+// Four queues full: it took most of a minute when it was quadratic.
 TEST_F(Settle, AnOverflowAfterAStormTakesNoLongerThanTheStorm) {
   const std::string root = tree.dir().str();
   test::Stream stream;
-  for (int i = 0; i < 32'000; ++i) stream.add(IN_CREATE, root + "/" + std::to_string(i));
+  for (int i = 0; i < 64'000; ++i) stream.add(IN_CREATE, root + "/" + std::to_string(i));
   stream.add_self(IN_Q_OVERFLOW, root, -1);
   const auto begin = std::chrono::steady_clock::now();
   tree.motion().take(stream.events(), Settled::Motion::Time());
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
-  EXPECT_EQ(tree.told().size(), 32'001U);
+  EXPECT_EQ(tree.told().size(), 64'001U);
   EXPECT_LE(tree.motion().told().capacity(), Settled::Motion::most_kept) << "it is given back";
 }
 
