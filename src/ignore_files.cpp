@@ -21,16 +21,17 @@ namespace fs = std::filesystem;
 constexpr std::string_view file_name = ".gitignore";
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
 
-// Null if there is no pattern in it. Not blocked by a FIFO of that name.
-std::shared_ptr<const IgnoreRules> read_rules(const std::string& file, int flags, bool ignore_case,
+// Null if there is no pattern in it, or an error. Not blocked by a FIFO of that name.
+std::shared_ptr<const IgnoreRules> read_rules(const std::string& file, int flags, IgnoreRules empty,
                                               std::error_code& ec) {
   const std::string text = read_file(file, flags | O_NONBLOCK | O_NOCTTY, ec, most_bytes);
   if (text.empty()) return nullptr;
-  auto rules = std::make_shared<IgnoreRules>(ignore_case);
+  auto rules = std::make_shared<IgnoreRules>(std::move(empty));
   try {
     rules->add_file(text);
   } catch (const PatternError&) {
     ec = make_error(EFBIG);
+    return nullptr;
   }
   return rules->empty() ? nullptr : rules;
 }
@@ -76,7 +77,7 @@ fs::path top_of(const fs::path& root) {
 IgnoreFiles IgnoreFiles::of_file(const std::string& file, bool ignore_case) {
   std::error_code ec;
   IgnoreFiles files;
-  files.rules_ = read_rules(file, 0, ignore_case, ec);
+  files.rules_ = read_rules(file, 0, IgnoreRules(ignore_case), ec);
   if (ec) fail(file, ec);
   return files;
 }
@@ -90,7 +91,7 @@ IgnoreFiles IgnoreFiles::of_repository(const std::string& root, bool ignore_case
 
   IgnoreFiles files;
   files.ignore_case_ = ignore_case;
-  files.rules_ = read_rules(exclude, 0, ignore_case, ec);
+  files.rules_ = read_rules(exclude, 0, IgnoreRules(ignore_case), ec);
   accept_missing(ec);
   if (ec) fail(exclude, ec);
   files.top_ = top.native();
@@ -144,18 +145,24 @@ bool IgnoreFiles::is_kept(std::string_view path, std::size_t begin, std::size_t 
 bool IgnoreFiles::judge(std::size_t begin) {
   std::size_t i = 0;
   while (path_.begin_of(i) < begin) ++i;
-  verdicts_.assign(path_.size(), Verdict::none);
-  if (rules_) rules_->judge(path_, 0, i, verdicts_);
+  std::vector<IgnoreRules::Judgement> lists;
+  const auto add = [&](const Rules& rules, std::size_t depth) {
+    if (rules) lists.emplace_back(*rules, path_, depth, i);
+  };
+  add(rules_, 0);
   for (std::size_t depth = 0; depth < std::min(levels_.size(), i); ++depth) {
-    if (levels_[depth].rules) levels_[depth].rules->judge(path_, depth, i, verdicts_);
+    add(levels_[depth].rules, depth);
   }
   for (; i < path_.size(); ++i) {
     begin = path_.begin_of(i);
-    if (load(path_.text.substr(0, begin)) && levels_[i].rules) {
-      levels_[i].rules->judge(path_, i, i, verdicts_);
-    }
+    if (load(path_.text.substr(0, begin))) add(levels_[i].rules, i);
     if (begin < root_.size()) continue;
-    if (verdicts_[i] == Verdict::ignore || is_git(path_.component(i))) return true;
+    if (is_git(path_.component(i))) return true;
+    auto verdict = Verdict::none;
+    for (auto list = lists.rbegin(); list != lists.rend() && verdict == Verdict::none; ++list) {
+      verdict = list->of(i);
+    }
+    if (verdict == Verdict::ignore) return true;
   }
   return false;
 }
@@ -179,6 +186,13 @@ void IgnoreFiles::drop_levels(std::size_t most) noexcept {
   loaded_.resize(levels_.empty() ? 0 : levels_.back().begin);
 }
 
+// How many instructions may come to those of the levels that are known, and of rules_.
+std::size_t IgnoreFiles::room() const noexcept {
+  std::size_t room = IgnoreRules::max_instructions - (rules_ ? rules_->size() : 0);
+  for (const Level& level : ruled_) room -= level.rules->size();
+  return room;
+}
+
 // Has the level of a directory, which is kept, in the last one that is known, or known itself.
 // False if no path can name a file in it.
 bool IgnoreFiles::load(std::string_view directory) {
@@ -188,7 +202,7 @@ bool IgnoreFiles::load(std::string_view directory) {
   if (!top_.empty()) {
     file_.assign(top_).append(directory).append(file_name);
     std::error_code ec;
-    level.rules = read_rules(file_, O_NOFOLLOW, ignore_case_, ec);
+    level.rules = read_rules(file_, O_NOFOLLOW, IgnoreRules(ignore_case_, room()), ec);
     accept_missing(ec);
     if (ec) failures_.emplace_back(file_, ec);
   }

@@ -119,9 +119,11 @@ struct IgnoreFilter::State {
   bool ignores(std::string_view below, bool is_directory) {
     if (files_.ignores(below, is_directory)) return true;
     if (is_directory || include_.empty() || !path_.cut(below, false)) return false;
-    verdicts_.assign(path_.size(), Verdict::none);
-    include_.judge(path_, 0, 0, verdicts_);
-    return std::ranges::find(verdicts_, Verdict::ignore) == verdicts_.end();
+    IgnoreRules::Judgement included(include_, path_, 0, 0);
+    for (std::size_t i = 0; i < path_.size(); ++i) {
+      if (included.of(i) == Verdict::ignore) return false;
+    }
+    return true;
   }
 
   const std::string root_;
@@ -132,7 +134,6 @@ struct IgnoreFilter::State {
   std::mutex mutex_;  // of all below
   IgnoreFiles files_;
   detail::CutPath path_;
-  std::vector<Verdict> verdicts_;
 };
 
 namespace {

@@ -55,22 +55,18 @@ void IgnoreRules::add_line(std::string_view line) {
   const auto edges =
       add_gitignore(patterns.program, pattern, is_path, is_for_directories, ignore_case_);
   if (!edges) return;
+  if (size() > room_) throw PatternError{"the patterns before it leave no room for it", 0};
   patterns.sieve.add(*edges);
   is_negated_.push_back(is_negated);
   patterns.lines.push_back(is_negated_.size());
 }
 
-std::size_t IgnoreRules::judge(const CutPath& path, std::size_t depth, std::size_t from,
-                               std::vector<Verdict>& verdicts) const {
-  std::size_t steps = 0;
-  const std::vector<Line> of_path = lines_of_path(path, depth, from, steps);
-  for (std::size_t i = from; i < path.size(); ++i) {
-    const bool is_directory = path.is_directory || i + 1 < path.size();
-    Line line = line_of_name(path.component(i), is_directory, steps);
-    if (!of_path.empty()) line = std::max(line, of_path[i - depth]);
-    if (line != none) verdicts[i] = is_negated_[line - 1] ? Verdict::keep : Verdict::ignore;
-  }
-  return steps;
+Verdict IgnoreRules::Judgement::of(std::size_t component) {
+  const bool is_directory = path_->is_directory || component + 1 < path_->size();
+  Line line = rules_->line_of_name(path_->component(component), is_directory, steps_);
+  if (!of_path_.empty()) line = std::max(line, of_path_[component - depth_]);
+  if (line == none) return Verdict::none;
+  return rules_->is_negated_[line - 1] ? Verdict::keep : Verdict::ignore;
 }
 
 // The last line without a '/' that matches a component.

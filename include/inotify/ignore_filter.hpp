@@ -38,9 +38,11 @@ namespace inotify::inline v0 {
 ///     a/**            all below
 ///     # ...           nothing; \# \! and "\ " at the end are the bytes themselves
 ///
-/// No pattern is an error: as git does, one that cannot be read ("[a") matches nothing. Nor does
-/// any take long: whatever the patterns are, and whoever has chosen the path, matching takes at
-/// most a fixed number of steps for each byte of it, as in ExcludeFilter.
+/// No pattern is an error: as git does, one that cannot be read ("[a") matches nothing. Nor do they
+/// take long, whoever has written them and chosen the path: patterns are compiled to instructions,
+/// about one for each byte and two more for a '*' or the end of a line, and all lists that concern
+/// one path may have 50,000 together, thousands of lines. What is more than that is an error
+/// (EFBIG), so a byte of a path takes at most 50,000 steps, of some nanoseconds.
 ///
 /// Paths are those of events, so `root` is to be given as it is to add_all(). The root itself, and
 /// what is not below it, is always wanted. So is an overflow, and a hole that is not ignored.
@@ -67,7 +69,8 @@ class INOTIFY_API IgnoreFilter {
   IgnoreFilter() = default;
 
   /// These patterns, as the lines of a .gitignore in `root`. Throws std::invalid_argument for a
-  /// line of thousands of bytes (10,000 instructions), here or in `include`.
+  /// line of thousands of bytes (10,000 instructions), or more lines than 50,000 instructions hold,
+  /// here or in `include`, each by itself.
   IgnoreFilter(const std::filesystem::path& root, const std::vector<std::string>& lines,
                const Options& options);
   IgnoreFilter(const std::filesystem::path& root, const std::vector<std::string>& lines)
@@ -76,7 +79,7 @@ class INOTIFY_API IgnoreFilter {
   /// The patterns of one file, which may be anywhere, as if it were the .gitignore in `root`.
   ///
   /// Errors: those of open(2) and read(2) (ENOENT, EACCES, EISDIR, ...), with the path of the file;
-  /// EFBIG for more than 1 MiB, or for a line as above.
+  /// EFBIG for more than 1 MiB, or for lines as above.
   static IgnoreFilter from_file(const std::filesystem::path& root,
                                 const std::filesystem::path& file, const Options& options);
   static IgnoreFilter from_file(const std::filesystem::path& root,
@@ -104,8 +107,8 @@ class INOTIFY_API IgnoreFilter {
   /// is not until AutoWatcher::add_all is called again for the root, which asks anew.
   ///
   /// Errors: ENOENT, there is no `root`; and for a .gitignore of `root` or above, or
-  /// .git/info/exclude, as above; but that there is none is no error. Of one below see
-  /// Options::onerror.
+  /// .git/info/exclude, as above; but that there is none is no error. Of one below, which may be
+  /// too large together with those above it, see Options::onerror.
   static IgnoreFilter from_gitignore(const std::filesystem::path& root, const Options& options);
   static IgnoreFilter from_gitignore(const std::filesystem::path& root) {
     return from_gitignore(root, Options());

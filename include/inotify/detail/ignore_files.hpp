@@ -23,6 +23,9 @@ namespace inotify::inline v0::detail {
 ///    have a slash at their end.
 /// 2. A level is asked about what is below its directory only, after those above it, whose answers
 ///    it replaces; and no more once a component is ignored, so that it is not even read then.
+/// 3. rules_ and those of all levels together have at most IgnoreRules::max_instructions. So an
+///    answer takes at most that many steps for each byte and each component of a path, whoever has
+///    written the files; one that there is no room for is a failure, and counts as empty.
 ///
 /// Thread safety: one thread at a time.
 class IgnoreFiles {
@@ -63,6 +66,7 @@ class IgnoreFiles {
   [[nodiscard]] bool is_git(std::string_view name) const;
   [[nodiscard]] bool is_loaded(std::string_view directory) const noexcept;
   void drop_levels(std::size_t most) noexcept;
+  [[nodiscard]] std::size_t room() const noexcept;
   bool load(std::string_view directory);
 
   Rules rules_;  // the patterns of all; asked first, for the levels go before it
@@ -78,7 +82,6 @@ class IgnoreFiles {
   std::string joined_;
   std::string file_;
   CutPath path_;
-  std::vector<Verdict> verdicts_;
 };
 
 }  // namespace inotify::inline v0::detail

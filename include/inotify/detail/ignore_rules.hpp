@@ -37,21 +37,31 @@ enum class Verdict : std::uint8_t { none, ignore, keep };
 /// 1. A line without a '/' but at its end is in names_, which is matched with each component by
 ///    itself; any other is in paths_, which goes once through all components below the directory of
 ///    the file. So a judgement takes at most as many steps as there are instructions, for each
-///    byte.
-/// 2. Patterns are numbered in the order of the lines, in either of them; lines that no path can
+///    byte and each component.
+/// 2. There are at most as many instructions as there is room for. Once a line has been too much,
+///    the list is not to be used.
+/// 3. Patterns are numbered in the order of the lines, in either of them; lines that no path can
 ///    match have no number.
 ///
 /// Const members may be called from several threads at once.
 class IgnoreRules {
  public:
-  explicit IgnoreRules(bool ignore_case = false) : ignore_case_(ignore_case) {}
+  /// Of all lists that concern a path together.
+  static constexpr std::size_t max_instructions = 50'000;
 
-  /// Throws PatternError for a line that is too large.
+  explicit IgnoreRules(bool ignore_case = false, std::size_t room = max_instructions)
+      : ignore_case_(ignore_case), room_(room) {}
+
+  /// Throws PatternError for a line that is too large, by itself or for the room there is.
   void add_line(std::string_view line);
   /// All lines of a file.
   void add_file(std::string_view text);
 
   [[nodiscard]] bool empty() const noexcept { return is_negated_.empty(); }
+  /// In instructions.
+  [[nodiscard]] std::size_t size() const noexcept {
+    return names_.program.size() + paths_.program.size();
+  }
 
   /// Whether a line may match a component, if what is below the directory of the file begins with
   /// that byte on the way to it.
@@ -60,11 +70,29 @@ class IgnoreRules {
            paths_.sieve.may_match(first, name.back());
   }
 
-  /// Judges the components of `path` from number `from` on, each as the directory or file that it
-  /// leads to, by its place below the directory of the file, which has `depth` components. Replaces
-  /// only verdicts of those that a line matches. Returns the steps.
-  std::size_t judge(const CutPath& path, std::size_t depth, std::size_t from,
-                    std::vector<Verdict>& verdicts) const;
+  /// What these lines say of a path's components, one at a time: nothing is done for the names of
+  /// those behind the last that is asked about. Refers to the list and the path.
+  class Judgement {
+   public:
+    /// Of `path` by its place below the directory of the file, which has `depth` components. What
+    /// is asked about begins at component `from`.
+    Judgement(const IgnoreRules& rules, const CutPath& path, std::size_t depth, std::size_t from)
+        : rules_(&rules),
+          path_(&path),
+          depth_(depth),
+          of_path_(rules.lines_of_path(path, depth, from, steps_)) {}
+
+    /// Of a component, as the directory or file that it leads to.
+    Verdict of(std::size_t component);
+    [[nodiscard]] std::size_t steps() const noexcept { return steps_; }
+
+   private:
+    const IgnoreRules* rules_;
+    const CutPath* path_;
+    std::size_t depth_;
+    std::size_t steps_ = 0;
+    std::vector<std::size_t> of_path_;
+  };
 
  private:
   using Line = std::size_t;  // from 1 on
@@ -81,6 +109,7 @@ class IgnoreRules {
                                   std::size_t& steps) const;
 
   bool ignore_case_;
+  std::size_t room_;
   Patterns names_;
   Patterns paths_;
   std::vector<bool> is_negated_;  // by line - 1
