@@ -204,9 +204,9 @@ FileChange FileWatch::read(milliseconds timeout, std::error_code& ec) {
   if (ec) return FileChange::none;
   const Leftover ring(*state_);
   const detail::Deadline deadline(timeout);
-  state_->graph.retry_failed();
+  take_queued(ec);
+  state_->graph.retry_failed();  // after what there is of the others
   for (;;) {
-    take_queued(ec);
     const FileChange change = ec ? FileChange::none : next_change(ec);
     if (ec || change != FileChange::none) return change;
     if (deadline.left() == milliseconds::zero()) return FileChange::none;
@@ -215,6 +215,7 @@ FileChange FileWatch::read(milliseconds timeout, std::error_code& ec) {
       return FileChange::none;
     }
     if (instance_.wait(deadline.left(), ec) != Instance::Wake::events) return FileChange::none;
+    take_queued(ec);
   }
 }
 

@@ -60,6 +60,28 @@ TEST_F(FileWatchBound, OneThatCannotBeFollowedHoldsUpNoOther) {
   EXPECT_EQ(files.read(0ms), FileChange::none);
 }
 
+TEST_F(FileWatchBound, OneThatCannotBeFollowedIsToldOfAfterTheOthers) {
+  names_ = {"a", "b"};
+  for (const auto& name : names_) write(name, "1");
+  FileWatch files(all());
+  replace("b", "2");
+  std::error_code ec;
+  {
+    const test::Fault fault(test::Call::add_watch, ENOSPC, 1, test::for_ever);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(files.read(0ms, ec), FileChange::none);
+      EXPECT_EQ(ec, std::errc::no_space_on_device);
+      EXPECT_EQ(files.path(), in("b"));
+      write("a", "2");
+      EXPECT_EQ(files.read(0ms, ec), FileChange::modified);
+      EXPECT_FALSE(ec) << ec.message();
+      EXPECT_EQ(files.path(), in("a"));
+    }
+  }
+  EXPECT_EQ(show(told_by(files, dir_.str())), "b: replaced\n");
+  EXPECT_TRUE(is_silent(files));
+}
+
 TEST_F(FileWatchBound, NoDescriptorOrWatchIsLeftByWhatFails) {
   names_ = {"a/1", "a/2"};
   for (const auto& name : names_) write(name, "1");
