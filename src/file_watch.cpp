@@ -200,15 +200,21 @@ FileChange FileWatch::read(milliseconds timeout) {
 
 FileChange FileWatch::read(milliseconds timeout, std::error_code& ec) {
   ec = is_open() ? std::error_code{} : make_error(EBADF);
-  if (!ec) hang_bell(ec);
   if (ec) return FileChange::none;
   const Leftover ring(*state_);
   const detail::Deadline deadline(timeout);
+  std::error_code no_bell;
+  hang_bell(no_bell);
   take_queued(ec);
-  state_->graph.retry_failed();  // after what there is of the others
+  retry_failed(!no_bell);  // after what there is of the others
   for (;;) {
     const FileChange change = ec ? FileChange::none : next_change(ec);
     if (ec || change != FileChange::none) return change;
+    if (no_bell) {
+      ec = no_bell;
+      state_->current = state_->graph.first_failed();
+      return FileChange::none;
+    }
     if (deadline.left() == milliseconds::zero()) return FileChange::none;
     if (deadline.is_endless() && empty()) {
       ec = make_error(ENODATA);
@@ -216,6 +222,16 @@ FileChange FileWatch::read(milliseconds timeout, std::error_code& ec) {
     }
     if (instance_.wait(deadline.left(), ec) != Instance::Wake::events) return FileChange::none;
     take_queued(ec);
+  }
+}
+
+// Without a bell one path is followed, which leaves nothing to the next read(); others have failed.
+void FileWatch::retry_failed(bool has_bell) noexcept {
+  NameGraph& graph = state_->graph;
+  if (!has_bell && !graph.have_all_failed()) return;
+  while (Path* const path = graph.first_failed()) {
+    graph.retry(*path);
+    if (!has_bell) return;
   }
 }
 

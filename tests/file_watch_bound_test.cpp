@@ -26,6 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::FileWatchMany;
+using test::is_readable;
 using test::is_silent;
 using test::ManyPaths;
 using test::show;
@@ -80,6 +81,52 @@ TEST_F(FileWatchBound, OneThatCannotBeFollowedIsToldOfAfterTheOthers) {
   }
   EXPECT_EQ(show(told_by(files, dir_.str())), "b: replaced\n");
   EXPECT_TRUE(is_silent(files));
+}
+
+// What several paths need takes a watch of its own, which the limit may forbid.
+TEST_F(FileWatchBound, WithinTheLimitOfOnePathThatOneIsFollowed) {
+  names_ = {"a", "b", "c"};
+  for (const auto& name : names_) write(name, "1");
+  int watches = 0;
+  {
+    const test::Fault count(test::Call::add_watch, [&](int) { ++watches; });
+    const FileWatch alone(in("a"));
+    test::close_later(alone.fileno());
+  }
+  std::optional<FileWatch> files;
+  std::error_code ec;
+  const auto expect_told = [&](FileChange change, const std::string& name) {
+    EXPECT_EQ(files->read(0ms, ec), change);
+    EXPECT_FALSE(ec) << ec.message();
+    EXPECT_EQ(files->path(), in(name));
+    EXPECT_FALSE(is_readable(*files)) << "for nothing is left";
+    EXPECT_EQ(files->read(10s, ec), FileChange::none);
+    EXPECT_EQ(ec, std::errc::no_space_on_device);
+    EXPECT_NE(files->path(), in(name));
+  };
+  {
+    const test::Fault limit(test::Call::add_watch, ENOSPC, watches + 1, test::for_ever);
+    files.emplace(FileWatch::Paths(all()), ec);
+    EXPECT_EQ(ec, std::errc::no_space_on_device);
+    EXPECT_EQ(files->path(), in("b"));
+    for (int i = 0; i < 3; ++i) {
+      write("a", "2");
+      expect_told(FileChange::modified, "a");
+    }
+    files->remove(in("a"));
+  }
+  {
+    const test::Fault bell(test::Call::add_watch, ENOSPC, 1);
+    EXPECT_EQ(files->read(0ms, ec), FileChange::appeared) << "in its place";
+    EXPECT_EQ(files->path(), in("b"));
+  }
+  {
+    const test::Fault limit(test::Call::add_watch, ENOSPC, 1, test::for_ever);
+    write("b", "2");
+    expect_told(FileChange::modified, "b");
+  }
+  EXPECT_EQ(show(told_by(*files, dir_.str())), "c: appeared\n");
+  EXPECT_TRUE(is_silent(*files));
 }
 
 TEST_F(FileWatchBound, NoDescriptorOrWatchIsLeftByWhatFails) {

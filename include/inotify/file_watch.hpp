@@ -71,8 +71,10 @@ INOTIFY_API std::string_view to_string(FileChange change) noexcept;
 /// the FileWatch was made. Needs /proc.
 ///
 /// Errors, told by all calls with an error_code: ENOSPC (limit on watches), EMFILE, EACCES as
-/// above, ENOMEM, EBADF once closed, EINVAL for an empty path or one with a NUL. They concern path(). The next read()
-/// tries again, after it has told what there is of the other paths; so it does after std::bad_alloc.
+/// above, ENOMEM, EBADF once closed, EINVAL for an empty path or one with a NUL. They concern path().
+/// The next read() tries again, after it has told what there is of the other paths; so it does after
+/// std::bad_alloc. Several paths take one watch and one descriptor more than they need themselves:
+/// as long as these cannot be had one path is followed, and the others fail.
 ///
 /// Others cannot hold a call: it takes what was queued when it was called, or while it waits, and
 /// follows each path at most once for that.
@@ -154,6 +156,7 @@ class INOTIFY_API FileWatch {
   void begin(Paths paths, std::error_code& ec);
   void forget(detail::FollowedPath& path) noexcept;
   void hang_bell(std::error_code& ec) noexcept;
+  void retry_failed(bool has_bell) noexcept;
   auto unused() noexcept;
   FileChange next_change(std::error_code& ec);
   FileChange look_again(detail::FollowedPath& path, std::error_code& ec);

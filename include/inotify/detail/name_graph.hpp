@@ -130,11 +130,14 @@ class NameGraph {
   [[nodiscard]] Path* next_pending() noexcept {
     return pending_.empty() ? nullptr : &pending_.front();
   }
-  /// It could not be followed: it is pending again after retry_failed().
+  /// It could not be followed: it is pending again after retry().
   void fail(Path& path) noexcept { move_to(path, Path::failed); }
-  void retry_failed() noexcept {
-    while (!failed_.empty()) move_to(failed_.front(), Path::pending);
+  void retry(Path& path) noexcept { move_to(path, Path::pending); }
+  /// The path that failed first, or nullptr; and whether all have.
+  [[nodiscard]] Path* first_failed() noexcept {
+    return failed_.empty() ? nullptr : &failed_.front();
   }
+  [[nodiscard]] bool have_all_failed() const noexcept { return failed_.size() == size(); }
   /// It is at rest; returns what was in doubt.
   Doubts rest(Path& path) noexcept {
     ++round_;
