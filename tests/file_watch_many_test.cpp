@@ -6,11 +6,15 @@
 #include <filesystem>
 #include <inotify/file_watch.hpp>
 #include <inotify/watch_file.hpp>  // its former name
+#include <list>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "support/close_later.hpp"
 #include "support/contract.hpp"
 #include "support/many_files.hpp"
 #include "support/temp_dir.hpp"
@@ -147,6 +151,33 @@ TEST_F(FileWatchMany, AddsAndRemovesWithWhatIsNeeded) {
   files.remove(in("a/b/1"));
   EXPECT_TRUE(files.empty());
   EXPECT_TRUE(watched_by(files).empty());
+}
+
+TEST_F(FileWatchMany, TakesAnyRangeOfPaths) {
+  const std::string a = in("a").string();
+  const std::string b = in("b").string();
+  const ManyPaths expected{a, b};
+  const auto expect_both = [&](FileWatch files) {
+    ManyPaths followed = files.paths();
+    std::sort(followed.begin(), followed.end());
+    EXPECT_EQ(followed, expected);
+    EXPECT_EQ(files.path(), a) << "at first the first one";
+    test::close_later(files.fileno());
+  };
+  expect_both(FileWatch(std::vector<std::string>{a, b}));
+  expect_both(FileWatch(std::list<std::string_view>{a, b}));
+  expect_both(FileWatch(std::set<std::filesystem::path>{a, b}));
+  const char* const array[] = {a.c_str(), b.c_str()};
+  expect_both(FileWatch(array));
+  expect_both(FileWatch(expected));
+  std::error_code ec;
+  expect_both(FileWatch(std::vector<std::string>{a, b}, ec));
+  EXPECT_FALSE(ec);
+  const FileWatch wrong(std::vector<std::string>{a, ""}, ec);
+  EXPECT_EQ(ec, std::errc::invalid_argument);
+  EXPECT_THROW(FileWatch(std::vector<std::string>{""}), std::filesystem::filesystem_error);
+  EXPECT_TRUE(FileWatch(std::vector<std::string>{}).empty());
+  EXPECT_EQ(FileWatch(a).size(), 1U) << "a string is one path, not a range of them";
 }
 
 TEST_F(FileWatchMany, SaysWhatCannotBeAddedOrRemoved) {

@@ -13,6 +13,7 @@
 
 #include <inotify/error.hpp>
 #include <inotify/instance.hpp>
+#include <inotify/path_range.hpp>
 
 namespace inotify::inline v0 {
 
@@ -101,6 +102,11 @@ class INOTIFY_API FileWatch {
       : FileWatch(Paths(paths.begin(), paths.size())) {}
   FileWatch(std::initializer_list<std::filesystem::path> paths, std::error_code& ec)
       : FileWatch(Paths(paths.begin(), paths.size()), ec) {}
+  /// The same, of any other range of paths: a std::vector<std::string>, ...
+  template <PathRange Range>
+  explicit FileWatch(const Range& paths) : FileWatch(Paths(copy_of(paths))) {}
+  template <PathRange Range>
+  FileWatch(const Range& paths, std::error_code& ec) : FileWatch(Paths(copy_of(paths)), ec) {}
 
   FileWatch(FileWatch&& other) noexcept;
   FileWatch& operator=(FileWatch&& other) noexcept;
@@ -153,6 +159,12 @@ class INOTIFY_API FileWatch {
   struct State;  // the paths, and what they depend on
   class Leftover;
 
+  template <class Range>
+  static std::vector<std::filesystem::path> copy_of(const Range& range) {
+    std::vector<std::filesystem::path> paths;
+    for (const auto& path : range) paths.emplace_back(path);
+    return paths;
+  }
   void begin(Paths paths, std::error_code& ec);
   void forget(detail::FollowedPath& path) noexcept;
   void hang_bell(std::error_code& ec) noexcept;

@@ -14,6 +14,7 @@
 #include <inotify/instance.hpp>
 #include <inotify/event.hpp>
 #include <inotify/json.hpp>
+#include <inotify/path_range.hpp>
 #include <inotify/watcher.hpp>
 #include <inotify/auto_watcher.hpp>
 

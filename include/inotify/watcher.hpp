@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -28,6 +27,7 @@
 #include <inotify/event.hpp>
 #include <inotify/instance.hpp>
 #include <inotify/mask.hpp>
+#include <inotify/path_range.hpp>
 
 namespace inotify::inline v0 {
 
@@ -51,14 +51,6 @@ struct PathMask {
 /// Told of a directory that could not be watched, with its path and the cause. May throw, which
 /// ends the walk: what of it is over stays watched.
 using OnError = std::function<void(const std::filesystem::filesystem_error&)>;
-
-/// What can be gone through for paths: a std::vector<std::string>, an array of const char*, ... A
-/// single path is none.
-template <class Range>
-concept PathRange =
-    !std::convertible_to<const Range&, std::filesystem::path> && requires(const Range& range) {
-  { *std::begin(range) } -> std::convertible_to<std::filesystem::path>;
-};
 
 /// Asked about each directory before it is watched, under the name it then has: false leaves it,
 /// and all below, alone. An ExcludeFilter is one.
