@@ -132,6 +132,8 @@ TEST_F(AddedTest, SeveralPathsAreWatched) {
   EXPECT_THAT(watched(Watcher(texts, mask | IN_MODIFY)), UnorderedElementsAre("a", "file"));
   EXPECT_THAT(watched(Watcher({in("a"), in("b")}, mask)), UnorderedElementsAre("a", "b"));
   EXPECT_THAT(watched(Watcher({dir_ / "a"}, mask)), ElementsAre("a"));
+  EXPECT_THAT(watched(Watcher(in("a").c_str(), mask)), ElementsAre("a"));
+  EXPECT_THAT(watched(AutoWatcher(in("a").c_str(), mask)), UnorderedElementsAre("a", "a/deep"));
   EXPECT_THROW(Watcher({in("a"), in("none")}, mask), fs::filesystem_error);
 }
 

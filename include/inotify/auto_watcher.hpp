@@ -150,8 +150,9 @@ class INOTIFY_API AutoWatcher : public Watcher {
   requires std::is_invocable_r_v<bool, Filter&, const Event&>
   explicit AutoWatcher(Filter filter) : AutoWatcher(Options{.add_filter = std::move(filter)}) {}
 
-  /// Follows each of `paths`, a range of them or `{"/etc", "/srv"}`, as add_all() does; the first that
-  /// cannot be watched is thrown. Source: PyInotify, InotifyTrees.
+  /// Follows `path`, or each of `paths`, a range of them or `{"/etc", "/srv"}`, as add_all() does; the
+  /// first that cannot be watched is thrown. Source: PyInotify, InotifyTree, InotifyTrees.
+  AutoWatcher(const std::filesystem::path& path, Mask mask) : AutoWatcher({path}, mask) {}
   template <PathRange Paths>
   AutoWatcher(const Paths& paths, Mask mask) : AutoWatcher() {
     Watcher::add_all(paths, mask);

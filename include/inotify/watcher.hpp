@@ -97,8 +97,9 @@ class INOTIFY_API Watcher {
   Watcher();
   explicit Watcher(std::error_code& ec);
 
-  /// Watches each of `paths`, a range of them or `{"/etc", "/srv"}`, as add() does; the first that
-  /// cannot be watched is thrown. Source: PyInotify, Inotify(paths).
+  /// Watches `path`, or each of `paths`, a range of them or `{"/etc", "/srv"}`, as add() does; the first
+  /// that cannot be watched is thrown. Source: PyInotify, Inotify(paths).
+  Watcher(const std::filesystem::path& path, Mask mask) : Watcher() { Watcher::add(path, mask); }
   template <PathRange Paths>
   Watcher(const Paths& paths, Mask mask) : Watcher() {
     for (const auto& path : paths) Watcher::add(std::filesystem::path(path), mask);
