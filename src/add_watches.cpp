@@ -59,7 +59,10 @@ std::map<std::string, Added> add_watches(Watcher& watcher, const std::vector<std
   const detail::Override<DirectoryFilter> below(
       watcher.add_filter, options.add_filter ? DirectoryFilter(accepts) : watcher.add_filter);
   const auto add = [&](const std::string& path) {
-    if (options.add_filter && !accepts(detail::event_of_given(path).view())) return;
+    if (options.add_filter && !options.add_filter(detail::event_of_given(path).view())) {
+      result[path] = {};
+      return;
+    }
     (options.recursive ? add_tree : add_one)(watcher, path, mask, options.quiet, result);
   };
   for (const std::string& path : paths) {

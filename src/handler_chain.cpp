@@ -1,35 +1,12 @@
 #include <inotify/handler_chain.hpp>
 
-#include <algorithm>
+#include <inotify/detail/path_text.hpp>
 
 namespace inotify::inline v0 {
-namespace {
-
-// Without empty components and "."; "" is the working directory.
-std::string clean(std::string_view path) {
-  std::string text = path.starts_with('/') ? "/" : "";
-  while (!path.empty()) {
-    const std::string_view component = path.substr(0, path.find('/'));
-    path.remove_prefix(std::min(component.size() + 1, path.size()));
-    if (component.empty() || component == ".") continue;
-    if (!text.empty() && text.back() != '/') text += '/';
-    text += component;
-  }
-  return text;
-}
-
-// The directory that holds `path`; false if there is none that could be told by name.
-bool ascend(std::string_view& path) {
-  if (path.empty() || path == "/" || path == "..") return false;
-  const auto slash = path.rfind('/');
-  path = path.substr(0, slash == std::string_view::npos ? 0 : slash == 0 ? 1 : slash);
-  return true;
-}
-
-}  // namespace
 
 HandlerMap& HandlerMap::at_root(std::string_view root, EventFunction handler) {
-  roots_.insert_or_assign(clean(root), std::make_shared<const EventFunction>(std::move(handler)));
+  roots_.insert_or_assign(detail::clean_path(root),
+                          std::make_shared<const EventFunction>(std::move(handler)));
   return *this;
 }
 
@@ -43,7 +20,9 @@ HandlerMap& HandlerMap::otherwise(EventFunction handler) {
   return *this;
 }
 
-bool HandlerMap::remove_root(std::string_view root) { return roots_.erase(clean(root)) != 0; }
+bool HandlerMap::remove_root(std::string_view root) {
+  return roots_.erase(detail::clean_path(root)) != 0;
+}
 
 bool HandlerMap::remove_watch(int wd) { return watches_.erase(wd) != 0; }
 
@@ -54,7 +33,7 @@ HandlerMap::Handler HandlerMap::find(const Event& event) const {
     if (path == ".") path = {};
     do {
       if (const auto it = roots_.find(path); it != roots_.end()) return it->second;
-    } while (ascend(path));
+    } while (detail::ascend(path));
   }
   return otherwise_;
 }

@@ -8,6 +8,7 @@
 
 #include <inotify/detail/ignore_files.hpp>
 #include <inotify/detail/path_error.hpp>
+#include <inotify/detail/path_text.hpp>
 #include <inotify/error.hpp>
 
 namespace inotify::inline v0 {
@@ -17,17 +18,6 @@ using detail::IgnoreRules;
 using detail::Verdict;
 
 namespace {
-
-// As the watchers write it.
-std::string normalized(const std::filesystem::path& path) {
-  std::string text;
-  for (const auto& part : path) {
-    if (part.empty() || part == ".") continue;
-    if (!text.empty() && text != "/") text += '/';
-    text += part.native();
-  }
-  return text.empty() ? "." : text;
-}
 
 IgnoreRules compile(const std::vector<std::string>& lines, bool ignore_case) {
   IgnoreRules rules(ignore_case);
@@ -62,7 +52,7 @@ auto without_throwing(Call call, std::error_code& ec) -> decltype(call()) {
 struct IgnoreFilter::State {
   State(const std::filesystem::path& root, const Options& options,
         std::function<IgnoreFiles()> read)
-      : root_(normalized(root)),
+      : root_(detail::clean_path(root.native())),
         onerror_(options.onerror),
         include_(compile(options.include, options.ignore_case)),
         read_(std::move(read)),
@@ -95,7 +85,7 @@ struct IgnoreFilter::State {
  private:
   // The part of `path` below the root; nothing for the root itself and what is elsewhere.
   [[nodiscard]] std::string_view below_root(std::string_view path) const {
-    if (root_ == ".") {
+    if (root_.empty()) {
       if (path.starts_with("./")) path.remove_prefix(2);
       return path.starts_with('/') || path == "." ? std::string_view() : path;
     }
@@ -126,7 +116,7 @@ struct IgnoreFilter::State {
     return true;
   }
 
-  const std::string root_;
+  const std::string root_;  // empty: the working directory
   const std::function<void(const std::filesystem::filesystem_error&)> onerror_;
   const IgnoreRules include_;
   const std::function<IgnoreFiles()> read_;
@@ -189,9 +179,7 @@ bool IgnoreFilter::excludes(const Event& event) const {
 
 bool IgnoreFilter::excludes(std::string_view path, bool is_directory) const {
   if (!state_) return false;
-  const bool is_clean = !path.ends_with('/') && path.find("//") == std::string_view::npos;
-  return is_clean ? state_->excludes(path, is_directory, nullptr)
-                  : state_->excludes(normalized(path), is_directory, nullptr);
+  return state_->excludes(detail::clean_path(path), is_directory, nullptr);
 }
 
 void IgnoreFilter::reload() {

@@ -4,19 +4,10 @@
 #include <cstring>
 #include <utility>
 
+#include <inotify/detail/path_text.hpp>
+
 namespace inotify::inline v0::detail {
 namespace {
-
-// Takes the next component off the front of `path`; "" and "." are none. Empty at the end.
-std::string_view next_component(std::string_view& path) noexcept {
-  while (!path.empty()) {
-    const auto end = std::min(path.find('/'), path.size());
-    const std::string_view component = path.substr(0, end);
-    path.remove_prefix(std::min(end + 1, path.size()));
-    if (!component.empty() && component != ".") return component;
-  }
-  return {};
-}
 
 bool is_absolute(std::string_view path) noexcept { return path.starts_with('/'); }
 

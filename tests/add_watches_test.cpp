@@ -117,6 +117,20 @@ TEST_F(AddWatchesTest, AFilterIsAskedAboutEachPathThatIsGiven) {
   }
 }
 
+TEST_F(AddWatchesTest, AFilterIsAskedAboutTheNameThatEventsHave) {
+  inotify::Watcher watcher;
+  const auto is_wanted = [&](const inotify::Event& event) {
+    EXPECT_EQ(event.fullpath, in("tree/a"));
+    return event.fullpath != in("tree/a");
+  };
+  for (const char* given : {"tree//a", "tree/./a", "tree/a/", "tree/a/."}) {
+    const auto result = add_watches(watcher, {in(given)}, IN_CREATE, {.add_filter = is_wanted});
+    EXPECT_EQ(result.size(), 1U);
+    EXPECT_EQ(result.at(in(given)).wd, -1) << "by the path as it was given";
+  }
+  EXPECT_TRUE(watcher.empty());
+}
+
 TEST_F(AddWatchesTest, AFilterIsAskedAboutWhatIsBelowOfAPlainWatcher) {
   fs::create_directories(in("tree/b/c/deep"));
   inotify::Watcher watcher;

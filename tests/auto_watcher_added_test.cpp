@@ -10,6 +10,7 @@
 #include <ranges>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "support/auto_watcher_checks.hpp"
@@ -173,6 +174,32 @@ TEST_F(AddedTest, TheFilterIsAskedAboutWhatIsGivenIfThatIsWanted) {
   EXPECT_THAT(asked, ElementsAre("b/", "file", "b/", "file"));
   EXPECT_EQ(watcher.add_all(in("a"), mask).size(), 2U);
   EXPECT_THROW(watcher.add(in("none"), mask), fs::filesystem_error);
+}
+
+// So no filter that goes by the path is evaded.
+TEST_F(AddedTest, TheFilterIsAskedAboutTheNameThatEventsHave) {
+  inotify::OwnedEvent asked;
+  AutoWatcher watcher({.add_filter =
+                           [&](const inotify::Event& event) {
+                             asked = inotify::OwnedEvent(event);
+                             return false;
+                           },
+                       .filter_roots = true});
+  for (const char* a : {"/a", "//a", "/./a", "/a/", "/a//", "/a/.", "/.//a/./"}) {
+    EXPECT_EQ(watcher.add(dir_.str() + a, mask), -1);
+    EXPECT_EQ(asked.fullpath, in("a")) << a;
+    EXPECT_EQ(asked.path, dir_.str()) << a;
+    EXPECT_EQ(asked.name, "a") << a;
+    EXPECT_TRUE(asked.view().is_dir()) << a;
+  }
+  using Names = std::pair<std::string, std::string>;
+  const std::pair<const char*, Names> others[] = {
+      {"./a", {"", "a"}}, {"a/.", {"", "a"}}, {".", {"", "."}},      {"./", {"", "."}},
+      {"/", {"/", ""}},   {"//", {"/", ""}},  {"..//b", {"..", "b"}}};
+  for (const auto& [given, names] : others) {
+    EXPECT_THAT(watcher.add_all(given, mask), IsEmpty());
+    EXPECT_EQ(Names(asked.path, asked.name), names) << given;
+  }
 }
 
 }  // namespace

@@ -155,6 +155,11 @@ TEST_F(HandlerMapTest, RelativeRoots) {
   map(event_at("../other"));
   map(event_at("/abs"));
   EXPECT_THAT(take(), ElementsAre("here", "here", "here", "src", "rest", "rest"));
+  map.at_root("..//", note("above"));
+  map(event_at("../other"));
+  map(event_at("../.."));
+  map(event_at("../../a"));
+  EXPECT_THAT(take(), ElementsAre("above", "rest", "rest"));
 }
 
 TEST_F(HandlerMapTest, AWatchComesBeforeRoots) {

@@ -98,7 +98,8 @@ TEST(IgnoreFilter, TheRootIsReadAsTheWatchersReadIt) {
 
 TEST(IgnoreFilter, APathMayBeWrittenInAnyWay) {
   const IgnoreFilter filter("/r", Lines{"/a/x"});
-  for (const char* path : {"/r/a/x", "/r//a///x", "/r/a/x/", "/r/a/./x//"}) {
+  for (const char* path :
+       {"/r/a/x", "/r//a///x", "/r/a/x/", "/r/a/./x//", "/r/./a/x", "/r/a/./x", "/r/a/x/."}) {
     EXPECT_TRUE(excludes_file(filter, path)) << path;
   }
   for (const char* path : {"/r/", "/r//", "/r/.//"}) {

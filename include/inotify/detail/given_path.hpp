@@ -5,23 +5,24 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 
+#include <inotify/detail/path_text.hpp>
 #include <inotify/event.hpp>
 
 namespace inotify::inline v0::detail {
 
-/// "/a/b" as a synthetic IN_CREATE of "b" in "/a"; with IN_ISDIR, if it is a directory.
-inline OwnedEvent event_of_given(std::string path) {
+/// "/a/b" as a synthetic IN_CREATE of "b" in "/a"; with IN_ISDIR, if it is a directory. However the
+/// path is written, the names are those that events of it will have.
+inline OwnedEvent event_of_given(const std::string& path) {
   OwnedEvent event;
   std::error_code unknown;
   event.mask = IN_CREATE | (std::filesystem::is_directory(path, unknown) ? IN_ISDIR : 0U);
   event.synthetic = true;
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  event.name = path.substr(path.rfind('/') + 1);
-  event.path = path.substr(0, path.size() - event.name.size());
+  event.fullpath = clean_path(path);
+  if (event.fullpath.empty()) event.fullpath = ".";
+  event.name = event.fullpath.substr(event.fullpath.rfind('/') + 1);
+  event.path = event.fullpath.substr(0, event.fullpath.size() - event.name.size());
   if (event.path.size() > 1) event.path.pop_back();
-  event.fullpath = std::move(path);
   return event;
 }
 
