@@ -25,6 +25,12 @@ namespace inotify::inline v0 {
 ///     for (const inotify::Event& event : watcher.read())
 ///       if (wanted(event)) ...
 ///
+/// A .gitignore is read anew only because its event is asked about. So ask about each event, first
+/// of all: a loop which does not (`event.is_close_write() && wanted(event)`, one over Settle or
+/// coalesce(), or none, with the add_filter alone) leaves the filter with the patterns that it has
+/// met, and directories that are made later are judged by those. There, ask about each event of the
+/// watcher before the rest is done, or call reload() when a .gitignore may have changed.
+///
 /// The patterns are read as git reads them (gitignore(5), and `git check-ignore` where that is
 /// vague):
 ///
@@ -99,8 +105,8 @@ class INOTIFY_API IgnoreFilter {
   /// Those of `root` and above are read at once. That of a directory below is read when the first
   /// path in it is asked about, and again when it may be another: when an event of it, or of its
   /// directory, has been asked about, or an overflow, or paths elsewhere since. So who asks about
-  /// each event of a loop, with IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE in the mask, sees
-  /// a change from the next read() on. As git does, it takes the files through no symlink. It costs
+  /// each event, with IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE in the mask, sees a change
+  /// from the next read() on. As git does, it takes the files through no symlink. It costs
   /// one open(2) for each directory of a path that the path asked about before did not have.
   ///
   /// A change does not reach back: a directory that has been watched stays so, and one that has not
