@@ -22,11 +22,11 @@ constexpr std::string_view file_name = ".gitignore";
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
 
 // Null if there is no pattern in it, or an error. Not blocked by a FIFO of that name.
-std::shared_ptr<const IgnoreRules> read_rules(const std::string& file, int flags, IgnoreRules empty,
-                                              std::error_code& ec) {
+std::shared_ptr<const IgnoreRules> read_rules(const std::string& file, int flags, bool ignore_case,
+                                              std::size_t room, std::error_code& ec) {
   const std::string text = read_file(file, flags | O_NONBLOCK | O_NOCTTY, ec, most_bytes);
   if (text.empty()) return nullptr;
-  auto rules = std::make_shared<IgnoreRules>(std::move(empty));
+  auto rules = std::make_shared<IgnoreRules>(ignore_case, room);
   try {
     rules->add_file(text);
   } catch (const PatternError&) {
@@ -77,7 +77,7 @@ fs::path top_of(const fs::path& root) {
 IgnoreFiles IgnoreFiles::of_file(const std::string& file, bool ignore_case) {
   std::error_code ec;
   IgnoreFiles files;
-  files.rules_ = read_rules(file, 0, IgnoreRules(ignore_case), ec);
+  files.rules_ = read_rules(file, 0, ignore_case, IgnoreRules::max_instructions, ec);
   if (ec) fail(file, ec);
   return files;
 }
@@ -91,7 +91,7 @@ IgnoreFiles IgnoreFiles::of_repository(const std::string& root, bool ignore_case
 
   IgnoreFiles files;
   files.ignore_case_ = ignore_case;
-  files.rules_ = read_rules(exclude, 0, IgnoreRules(ignore_case), ec);
+  files.rules_ = read_rules(exclude, 0, ignore_case, IgnoreRules::max_instructions, ec);
   accept_missing(ec);
   if (ec) fail(exclude, ec);
   files.top_ = top.native();
@@ -202,7 +202,7 @@ bool IgnoreFiles::load(std::string_view directory) {
   if (!top_.empty()) {
     file_.assign(top_).append(directory).append(file_name);
     std::error_code ec;
-    level.rules = read_rules(file_, O_NOFOLLOW, IgnoreRules(ignore_case_, room()), ec);
+    level.rules = read_rules(file_, O_NOFOLLOW, ignore_case_, room(), ec);
     accept_missing(ec);
     if (ec) failures_.emplace_back(file_, ec);
   }
