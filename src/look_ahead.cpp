@@ -4,14 +4,10 @@
 #include <cstring>
 #include <utility>
 
+#include <inotify/detail/event_kind.hpp>
 #include <inotify/instance.hpp>
 
 namespace inotify::inline v0::detail {
-namespace {
-
-constexpr Mask name_bits = IN_CREATE | IN_DELETE | IN_MOVE;
-
-}  // namespace
 
 std::span<std::byte> LookAhead::room() {
   constexpr std::size_t least = 2 * Instance::max_event_size;
