@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <inotify/file_watch.hpp>
 #include <inotify/limits.hpp>
 #include <iterator>
@@ -284,29 +285,45 @@ TEST_F(FileWatchBound, TenThousandTakeOneInstanceAndAnEventNoMoreThanOfTen) {
   EXPECT_EQ(watched_by(many).size(), above + directories + paths.size());
 
   FileWatch few(FileWatch::Paths(paths).first(10));
-  int most = 0;
-  const auto both_take_as_much = [&](const char* what, FileChange change, const auto& act) {
-    const auto tell = [&](FileWatch& files) {
-      const int steps = steps_of([&] { EXPECT_EQ(files.read(0ms), change) << what; });
-      EXPECT_EQ(files.path(), paths[7]);
-      EXPECT_EQ(files.read(0ms), FileChange::none) << what;
-      return steps;
-    };
-    act();
-    const int steps = tell(few);
-    EXPECT_EQ(tell(many), steps) << what;
-    most = std::max(most, steps);
+  const auto steps = [&](FileWatch& files, FileChange change) {
+    const int count = steps_of([&] { EXPECT_EQ(files.read(0ms), change); });
+    EXPECT_EQ(files.path(), paths[7]);
+    EXPECT_EQ(files.read(0ms), FileChange::none);
+    return count;
   };
-  both_take_as_much("written", FileChange::modified, [&] { test::write_file(paths[7], "2"); });
-  EXPECT_EQ(most, 1) << "it is read, and that is all";
-  both_take_as_much("replaced", FileChange::replaced, [&] { replace("etc/0/7", "3"); });
-  both_take_as_much("removed", FileChange::disappeared, [&] { std::filesystem::remove(paths[7]); });
-  both_take_as_much("made", FileChange::appeared, [&] { test::write_file(paths[7], "4"); });
-  EXPECT_LT(most, 40);
+  struct Measured {
+    FileChange change;
+    std::function<void()> act;
+    int of_few = 1'000'000;
+    int of_many = 1'000'000;
+  };
+  std::vector<Measured> acts{{FileChange::modified, [&] { test::write_file(paths[7], "2"); }},
+                             {FileChange::replaced, [&] { replace("etc/0/7", "3"); }},
+                             {FileChange::disappeared, [&] { std::filesystem::remove(paths[7]); }},
+                             {FileChange::appeared, [&] { test::write_file(paths[7], "4"); }}};
+  // The least of several rounds, for what others do beside the directory has to be read, too.
+  const auto is_as_much = [](const Measured& act) { return act.of_few == act.of_many; };
+  for (int round = 0; round < 20 && !(round > 0 && std::ranges::all_of(acts, is_as_much));
+       ++round) {
+    for (Measured& act : acts) {
+      act.act();
+      act.of_few = std::min(act.of_few, steps(few, act.change));
+      act.of_many = std::min(act.of_many, steps(many, act.change));
+    }
+  }
+  for (const Measured& act : acts) {
+    EXPECT_EQ(act.of_many, act.of_few) << to_string(act.change);
+    EXPECT_LT(act.of_many, 40) << to_string(act.change);
+  }
+  EXPECT_EQ(acts.front().of_many, 1) << "it is read, and that is all";
 
   const auto none = [&] { EXPECT_EQ(many.read(0ms), FileChange::none); };
-  test::write_file(in("etc/3/other"), "1");
-  EXPECT_EQ(steps_of(none), 1) << "what concerns none of them";
+  int least = 1'000'000;
+  for (int round = 0; round < 20 && least > 1; ++round) {
+    test::write_file(in("etc/3/other"), "1");
+    least = std::min(least, steps_of(none));
+  }
+  EXPECT_EQ(least, 1) << "what concerns none of them";
 }
 
 // Others do in all directories what puts all paths in doubt, each time it is asked how much there is.

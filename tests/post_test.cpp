@@ -438,17 +438,18 @@ TEST_F(PostToQueue, SwallowsNoInterrupt) {
     EventQueue queue(watcher_);
     std::atomic<bool> is_interrupted = false;
     std::atomic<bool> ended = false;
+    std::atomic<int> run = 0;
     auto reader = std::async(std::launch::async, [&] {
       queue.read_events();
       EXPECT_TRUE(is_interrupted) << "ended by a post()";
       ended = true;
     });
     test::Thread interrupter([&] {
-      for (int i = 0; i < round; ++i) std::this_thread::yield();
+      while (run < round) std::this_thread::yield();
       is_interrupted = true;
       watcher_.interrupt();
     });
-    while (!ended) code_of([&] { queue.post([] {}); });  // ends, or the watchdog barks
+    while (!ended) code_of([&] { queue.post([&] { ++run; }); });  // ends, or the watchdog barks
     reader.get();
     interrupter.join();
     EXPECT_FALSE(watcher_.clear_interrupt());
