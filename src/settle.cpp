@@ -126,9 +126,10 @@ bool Settle::take(milliseconds timeout, std::error_code& ec) {
     if (watcher_->interrupted()) watcher_->interrupt();
     return false;
   }
-  // That is for a read() that has nothing to return, also on a tree that is always busy.
-  state_->is_interrupted = watcher_->interrupted() || (!ec && watcher_->clear_interrupt());
-  return !ec && !state_->is_interrupted && timeout > milliseconds::zero();
+  if (ec || timeout == milliseconds::zero()) return false;
+  // That is for a read() that waits and has nothing to return, also on a tree that is always busy.
+  state_->is_interrupted = watcher_->interrupted() || watcher_->clear_interrupt();
+  return !state_->is_interrupted;
 }
 
 milliseconds Settle::time_to_due() const {

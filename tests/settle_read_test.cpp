@@ -186,6 +186,18 @@ TYPED_TEST(SettleOf, InterruptIsForAReadThatHasNothingToReturn) {
   EXPECT_TRUE(settle.interrupted());
 }
 
+TYPED_TEST(SettleOf, InterruptIsForAReadThatWaits) {
+  Settle settle(this->watcher, {.quiet = 1h, .at_most = 1h});
+  test::write_file(this->dir / "a");
+  settle.interrupt();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(settle.read(0ms), IsEmpty());
+    EXPECT_FALSE(settle.interrupted());
+  }
+  EXPECT_THAT(settle.read(5s), IsEmpty());
+  EXPECT_TRUE(settle.interrupted());
+}
+
 // It ends the wait for what is due at that very moment, and is for the read after that.
 TYPED_TEST(SettleOf, InterruptIsNotLostWhenSomethingIsDue) {
   Settle settle(this->watcher, {.quiet = 2ms, .at_most = 1h});

@@ -102,8 +102,8 @@ class INOTIFY_API Settle {
   /// read(0ms) may still return nothing.
   [[nodiscard]] int fileno() const noexcept;
 
-  /// Ends a blocked read() in another thread, or the next one that would block; that of the watcher does
-  /// the same. Async-signal-safe.
+  /// Ends a blocked read() in another thread, or the next one that would block, which a read(0ms) never
+  /// does; that of the watcher does the same. Async-signal-safe.
   void interrupt() const noexcept { watcher_->interrupt(); }
 
   /// Whether it was interrupt() that ended the last read() without an event.
