@@ -40,6 +40,10 @@ namespace inotify::inline v0 {
 /// to it, which may have replaced another, and lost it again. For these rules the mask must have
 /// IN_CREATE | IN_DELETE | IN_MOVE. Who lists the disk sees what has not been told yet.
 ///
+/// A plain Watcher does not tell an exchange of two names (RENAME_EXCHANGE) from a rename there and back.
+/// So over one, of an exchange of x and y no more may be told than a DELETE of y, which exists: where
+/// names are exchanged take an AutoWatcher, or look whether a path is gone before acting on that.
+///
 /// Overflow, errors, IN_IGNORED, IN_UNMOUNT, DELETE_SELF and MOVE_SELF are told at once. What waits at
 /// their path and below is told before them, and all that waits if they have no path: so nothing is
 /// dropped, and what they make the consumer forget he forgets after it.
