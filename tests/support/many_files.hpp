@@ -28,8 +28,11 @@ using ToldChanges = std::map<std::string, std::vector<inotify::FileChange>>;
 
 inline std::optional<std::string> text_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  if (!file) return std::nullopt;
+  std::string text;
+  for (char c = 0; file.get(c);) text += c;
+  if (file.bad()) return std::nullopt;  // a directory
+  return text;
 }
 
 // What is told of each path, relative to `base`, until there is no more.
