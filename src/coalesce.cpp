@@ -14,7 +14,6 @@
 namespace inotify::inline v0 {
 namespace {
 
-using detail::content_bits;
 using detail::is_about_name;
 using detail::is_barrier;
 using detail::is_content;

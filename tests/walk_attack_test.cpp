@@ -161,7 +161,7 @@ TEST_F(Attack, A12_AddIterOfAnAutoWatcherIsNeverLedOutside) {
       EXPECT_EQ(error.code().value(), EAGAIN) << error.what();  // it was faster than we are
     }
     expect_inside(watcher.inotify_fd());
-    expect_no_secret(watcher);
+    expect_no_secret(watcher.read(test::at_once));  // not all there is: that may never end
   });
 }
 

@@ -161,7 +161,7 @@ class NameGraph {
   void hold(Route& route, int wd, std::string_view text);
   /// Gives up a route under construction.
   template <class Unused>
-  void discard(Route route, Unused unused) noexcept {
+  void discard(const Route& route, Unused unused) noexcept {
     for (const RouteStep& step : route) {
       step.name->is_held = false;
       release(*step.name, unused);

@@ -53,7 +53,7 @@ class Waker {
   enum Source : std::uint32_t { interrupts, more, urgency };
 
   bool make_set(int fd, int urgent) noexcept;
-  bool put(int operation, int fd, std::uint32_t events, Source source) const noexcept;
+  [[nodiscard]] bool put(int operation, int fd, std::uint32_t events, Source source) const noexcept;
   void take_interrupts() const noexcept;
 
   UniqueFd fd_;
