@@ -64,7 +64,7 @@ Instance::Wake AutoWatcher::wait(milliseconds timeout, std::error_code& ec) {
   const auto wake = instance_.wait_for_more(mounts_.fd(), is_mount, timeout, ec);
   if (is_mount) mounts_due_ = true;
   if (!mounts_due_ && !ec) entered_.clear();
-  has_waited_ = !ec;
+  has_waited_ = !ec && wake == Instance::Wake::events;  // otherwise read() returns
   return wake;
 }
 

@@ -51,8 +51,15 @@ Wake Waker::wait(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds 
 
 Wake Waker::wait_for_more(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
                           std::error_code& ec) noexcept {
-  const bool is_new = !set_ || urgent != urgent_;
-  if (is_new && !make_set(fd, urgent)) return wait(fd, urgent, is_urgent, timeout, ec);
+  if (!set_ || urgent != urgent_) {
+    if (!make_set(fd, urgent)) return wait(fd, urgent, is_urgent, timeout, ec);
+    // What `urgent` had to say before it was in the set has been used up by putting it there [51].
+    is_urgent = urgent >= 0;
+    if (is_urgent) {
+      ec.clear();
+      return Wake::events;
+    }
+  }
   const Deadline deadline(timeout);
   std::array<epoll_event, 3> ready{};
   int count = 0;
@@ -62,8 +69,7 @@ Wake Waker::wait_for_more(int fd, int urgent, bool& is_urgent, std::chrono::mill
   ec = count < 0 ? make_error(errno) : std::error_code{};
   std::array<bool, 3> is_ready{};
   for (int i = 0; i < count; ++i) is_ready[ready[static_cast<std::size_t>(i)].data.u32] = true;
-  // What `urgent` had to say before it was in the set has been used up by putting it there [51].
-  is_urgent = is_ready[urgency] || (is_new && urgent >= 0);
+  is_urgent = is_ready[urgency];
   if (count <= 0) return Wake::timeout;
   if (!is_ready[interrupts]) return Wake::events;
   take_interrupts();

@@ -596,6 +596,40 @@ TEST_F(FollowTest, A16_ABlockedReadReturns) {
   });
 }
 
+// The first wait makes what it sleeps in, which must not use up what there is to be told.
+TEST_F(FollowTest, A16_WhatWasMountedBeforeABlockedReadEndsIt) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    make("d");
+    make("e");
+    Probe watcher;
+    start(watcher);
+    const test::Watchdog watchdog;
+    for (const std::string name : {"d", "e"}) {
+      test::mount_tmpfs(in(name));
+      Events events;
+      for (const auto& event : watcher.read()) events.emplace_back(event);
+      EXPECT_THAT(lines(events, root_), ElementsAre("synthetic IN_DELETE|IN_ISDIR " + name,
+                                                    "synthetic IN_CREATE|IN_ISDIR " + name));
+    }
+  });
+}
+
+TEST_F(FollowTest, A16_AMountAfterAWaitForNothingIsTold) {
+  test::in_child([&] {
+    test::enter_mount_namespace();
+    make("d");
+    Probe watcher;
+    start(watcher);
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(watcher.read(std::chrono::milliseconds(1)).empty());
+    test::mount_tmpfs(in("d"));
+    Events events;
+    for (const auto& event : watcher.read(test::at_once)) events.emplace_back(event);
+    EXPECT_THAT(lines(events, root_),
+                ElementsAre("synthetic IN_DELETE|IN_ISDIR d", "synthetic IN_CREATE|IN_ISDIR d"));
+  });
+}
+
 // A mount elsewhere does not end it.
 TEST_F(FollowTest, A16_AMountElsewhereDoesNotEndAWait) {
   test::in_child([&] {

@@ -36,7 +36,7 @@ class Waker {
   /// The same for who reads `fd` alone, and until nothing is left, between any two of these waits: it ends
   /// once for what has come since the last one, and that is cheaper. It sleeps in an epoll set, where `fd`
   /// is told by its edge, so that neither the way to sleep nor the way back asks each descriptor [57].
-  /// Without a descriptor for the set it is wait(). `urgent` may be said to be ready when it is not.
+  /// Without a descriptor for the set it is wait(). The first says at once that `urgent` is ready.
   Wake wait_for_more(int fd, int urgent, bool& is_urgent, std::chrono::milliseconds timeout,
                      std::error_code& ec) noexcept;
 
