@@ -122,7 +122,10 @@ TEST_F(SettleProgram, Vim) {
   test::write_file(dir / "in/file", "old\n");
   start();
   EXPECT_THAT(save("yes"), ElementsAre("MODIFY|CLOSE_WRITE file"));
-  EXPECT_THAT(save("no"), ElementsAre("CREATE|MODIFY|CLOSE_WRITE file", "DELETE file~"));
+  // In place where a new file could not have the old one's owner or mode.
+  EXPECT_THAT(save("no"),
+              testing::AnyOf(ElementsAre("CREATE|MODIFY|CLOSE_WRITE file", "DELETE file~"),
+                             ElementsAre("MODIFY|CLOSE_WRITE file")));
 }
 
 // A lock file as long as the document is open, a new file beside it, and a rename.
