@@ -367,7 +367,7 @@ class Later {
 
 class InterruptOnSignalOf : public ::testing::Test {
  protected:
-  InterruptOnSignalOf() { watcher_.add_all(dir_.path(), IN_ALL_EVENTS); }
+  void SetUp() override { watcher_.add_all(dir_.path(), IN_ALL_EVENTS); }
 
   const TempDir dir_;
   inotify::AutoWatcher watcher_;
